@@ -1,0 +1,83 @@
+//! One call: its signalling session, its conversation, and its record, composed.
+
+use std::time::Duration;
+
+use crate::conversation::{
+    Failure, Heard, Passage, ReplyEvent, ReplyId, ReplyRequest, Service, Speech, UtteranceId,
+};
+use crate::sdp::Negotiated;
+use crate::sip::session;
+use crate::ticket::Entry;
+
+/// What answers a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The assistant.
+    Assistant,
+    /// Diagnostic: the caller's own audio.
+    Echo,
+    /// Diagnostic: a 1004 Hz milliwatt.
+    Tone,
+}
+
+/// Inputs of a call.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// From the endpoint.
+    Sip(session::Input),
+    /// The ear's socket is ready (or it never will be: see [`Input::Failed`]).
+    EarReady,
+    /// The voice's socket is ready.
+    VoiceReady,
+    /// From the ear.
+    Heard(Heard),
+    /// Result of a search.
+    Passages(Vec<Passage>),
+    /// From the model.
+    Reply(ReplyId, ReplyEvent),
+    /// First audio of an utterance came.
+    Rendering(UtteranceId),
+    /// All audio of an utterance came.
+    Rendered(UtteranceId, Duration),
+    /// First packet of an utterance went out.
+    Playing(UtteranceId),
+    /// Last packet of an utterance went out.
+    Played(UtteranceId),
+    /// Speaking has stopped.
+    Stopped(Option<(UtteranceId, Duration)>),
+    /// A key was pressed.
+    Digit(char),
+    /// No RTP from the caller for the configured time.
+    MediaTimeout,
+    /// A service is lost for this call.
+    Failed(Service, Failure),
+    /// The daemon stops: end politely.
+    Drain,
+    /// The daemon's patience is over: end now.
+    Kill(String),
+}
+
+/// Outputs of a call.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// To the endpoint.
+    Sip(session::Output),
+    /// The codec is known: open ear and voice (assistant calls, once).
+    OpenServices(Negotiated),
+    /// Start the stream (at the answer), or change it (re-INVITE).
+    Media(Negotiated),
+    /// Render and play.
+    Speak(UtteranceId, Speech),
+    /// Stop speaking; answer with [`Input::Stopped`].
+    StopSpeaking,
+    /// Search the knowledge base.
+    Search(String),
+    /// Ask the model.
+    Ask(ReplyRequest),
+    /// Drop a reply.
+    CancelReply(ReplyId),
+    /// Keep this fact durably.
+    Record(Entry),
+    /// The call is over: release everything. Nothing follows.
+    Over,
+}

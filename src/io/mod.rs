@@ -1,0 +1,16 @@
+//! The outside world: sockets, threads, clocks, vendors, disk. Thin; decisions are taken below.
+
+pub mod clock;
+pub mod deepgram;
+pub mod desk;
+pub mod knowledge;
+pub mod media_socket;
+pub mod media_thread;
+pub mod openai;
+pub mod outbox;
+pub mod prompt_cache;
+pub mod rings;
+pub mod sip_tcp;
+pub mod sip_udp;
+pub mod store;
+pub mod websocket;

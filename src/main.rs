@@ -1,0 +1,3 @@
+//! `ringwell`: the command line.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The stand-in cloud and the test caller.

@@ -1,0 +1,1 @@
+//! The endpoint: messages in, events out; transactions and sessions by key.

@@ -1,0 +1,83 @@
+//! SIP (RFC 3261) as values: messages, transactions, dialogs, sessions, and the endpoint that composes them.
+
+use core::net::SocketAddr;
+
+pub mod dialog;
+pub mod endpoint;
+pub mod message;
+pub mod session;
+pub mod transaction;
+
+/// How messages travel (RFC 3261 §18).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Datagrams; requests are retransmitted.
+    Udp,
+    /// A reliable stream.
+    Tcp,
+}
+
+/// The path of a message: one UDP address pair, or one TCP connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// The transport.
+    pub transport: Transport,
+    /// Our address.
+    pub local: SocketAddr,
+    /// The peer's address: where a message came from, or goes.
+    pub remote: SocketAddr,
+}
+
+/// Bytes to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to. A TCP flow whose connection is gone is dialled anew at `remote`.
+    pub flow: Flow,
+    /// One whole message.
+    pub bytes: bytes::Bytes,
+}
+
+/// Identifies one session (call) inside an [`endpoint::Endpoint`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+/// Identifies one transaction, client or server, inside an [`endpoint::Endpoint`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TransactionId(pub u64);
+
+/// Unpredictable tokens (tags, branches, Call-IDs) from one secret seed, so that a run can be repeated.
+#[derive(Clone, Debug)]
+pub struct Random {
+    seed: [u64; 2],
+    counter: u64,
+}
+
+impl Random {
+    /// A generator; the seed comes from the random device (or a test).
+    #[must_use]
+    pub fn new(seed: [u64; 2]) -> Self {
+        Self { seed, counter: 0 }
+    }
+
+    /// The next 64 bits: SipHash of the counter under the seed.
+    pub fn next_u64(&mut self) -> u64 {
+        use std::hash::Hasher;
+        self.counter = self.counter.wrapping_add(1);
+        let mut hasher = std::hash::DefaultHasher::new();
+        for word in [self.seed[0], self.counter, self.seed[1]] {
+            hasher.write_u64(word);
+        }
+        hasher.finish()
+    }
+
+    /// A token of 16 hexadecimal digits, for tags and branches.
+    pub fn token(&mut self) -> String {
+        format!("{:016x}", self.next_u64())
+    }
+
+    /// A generator of its own for a child machine.
+    #[must_use]
+    pub fn fork(&mut self) -> Self {
+        Self::new([self.next_u64(), self.next_u64()])
+    }
+}

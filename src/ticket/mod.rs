@@ -1,0 +1,148 @@
+//! What a helpdesk is told about a call: the record of the call, the draft made of it, and the
+//! resumable steps that bring the draft to a helpdesk exactly once. No vendor is named here.
+
+use std::time::{Duration, SystemTime};
+
+/// Our own name for a call: unique for ever, printed in logs, tickets and look-ups.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub String);
+
+/// Who said a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// The person calling.
+    Caller,
+    /// The assistant; its text is what was actually played.
+    Agent,
+}
+
+/// One durable fact about a call. The store appends them as they happen; a record is their fold,
+/// so a crash in mid-call loses nothing that was acknowledged.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// The INVITE came.
+    Started {
+        /// Wall clock.
+        at: SystemTime,
+        /// The SIP Call-ID.
+        sip_call_id: String,
+        /// Caller number or user part, cleaned of control characters.
+        from: String,
+        /// Caller's display name, cleaned; may be empty.
+        from_name: String,
+        /// What was dialled.
+        to: String,
+    },
+    /// The call was answered, this long after the start.
+    Answered(Duration),
+    /// Something was said, heard whole or cut short.
+    Line {
+        /// Since the start of the call.
+        at: Duration,
+        /// Who.
+        speaker: Speaker,
+        /// The words heard, or actually played.
+        text: String,
+        /// The agent was interrupted here.
+        interrupted: bool,
+    },
+    /// A passage of the knowledge base was used in an answer.
+    Cited {
+        /// Article id in the helpdesk.
+        article: String,
+        /// Title.
+        title: String,
+        /// Web address, may be empty.
+        url: String,
+    },
+    /// An e-mail address was captured.
+    Email {
+        /// As understood.
+        address: String,
+        /// The caller said it is right.
+        confirmed: bool,
+    },
+    /// The caller is to be called back by a person.
+    Escalated {
+        /// Why, in plain words.
+        reason: String,
+    },
+    /// A turn's stage ledger, each since the caller's end of turn (the ear's message).
+    Turn(TurnLedger),
+    /// The call is over.
+    Ended {
+        /// Since the start.
+        at: Duration,
+        /// How.
+        outcome: Outcome,
+        /// In plain words.
+        reason: String,
+    },
+}
+
+/// When the stages of one answer happened, since the ear reported the end of the caller's turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TurnLedger {
+    /// Turn number, from 1.
+    pub turn: u32,
+    /// Passages were found.
+    pub passages: Option<Duration>,
+    /// The model's first token.
+    pub first_token: Option<Duration>,
+    /// The first clause went to the voice.
+    pub first_clause: Option<Duration>,
+    /// The voice's first audio.
+    pub first_audio: Option<Duration>,
+    /// The first RTP packet of the answer.
+    pub first_packet: Option<Duration>,
+}
+
+/// How a call came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every question was answered from the knowledge base.
+    Answered,
+    /// A person has to act.
+    Escalated,
+    /// The caller left before anything was settled.
+    Abandoned,
+    /// A service or the network failed.
+    Failed,
+    /// The daemon was stopped or killed in mid-call.
+    Interrupted,
+}
+
+/// Everything known about one call: the fold of its entries. (The owner completes `apply` and `draft`.)
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallRecord {
+    /// Entries in order.
+    pub entries: Vec<Entry>,
+}
+
+/// A ticket ready for any helpdesk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Looked up before a ticket is created; also a tag (`ringwell-<call id>`).
+    pub call_id: CallId,
+    /// At most 255 characters.
+    pub subject: String,
+    /// Summary first, then the timestamped transcript. HTML, everything escaped.
+    pub body_html: String,
+    /// The same as text.
+    pub body_text: String,
+    /// Who called.
+    pub requester: Requester,
+    /// Tags, without the call's own.
+    pub tags: Vec<String>,
+}
+
+/// Whom a ticket belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requester {
+    /// Name to create the user with.
+    pub name: String,
+    /// Confirmed e-mail address; an unconfirmed one is only in the body.
+    pub email: Option<String>,
+    /// Caller number as given by the line; may be withheld.
+    pub phone: Option<String>,
+}
