@@ -1,1 +1,5 @@
 //! The stand-in cloud and the test caller.
+
+pub mod tone_speech;
+
+mod g711;
