@@ -1,0 +1,1 @@
+//! The stand-ins over real sockets.
