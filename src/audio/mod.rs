@@ -1,5 +1,9 @@
 //! Telephone audio as values: G.711, levels, tones. Mono, 8000 samples a second.
 
+pub mod g711;
+pub mod level;
+pub mod tone;
+
 use std::time::Duration;
 
 /// Samples a second of telephone audio.
