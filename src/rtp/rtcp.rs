@@ -1,0 +1,1 @@
+//! RTP control (RFC 3550 §6).
