@@ -127,12 +127,14 @@ impl JitterBuffer {
         self.insert(payload, timestamp, marker, newest, self.target);
     }
 
-    /// Takes a packet's payload, for taking.
-    pub fn handle_unpaced(&mut self, payload: &[u8], timestamp: u32, newest: bool) {
-        self.insert(payload, timestamp, false, newest, 0);
+    /// Takes a packet's payload, for taking. `follows`: the sequence number is one above the newest before, so
+    /// that a gap in time is a pause and not a loss.
+    pub fn handle_unpaced(&mut self, payload: &[u8], timestamp: u32, newest: bool, follows: bool) {
+        self.insert(payload, timestamp, follows, newest, 0);
     }
 
-    fn insert(&mut self, payload: &[u8], timestamp: u32, marker: bool, newest: bool, delay: u64) {
+    /// `may_move`: when nothing waits to be read, reading may go on at this packet.
+    fn insert(&mut self, payload: &[u8], timestamp: u32, may_move: bool, newest: bool, delay: u64) {
         let length = payload.len() as u64;
         if length == 0 || length > MAX_PAYLOAD {
             return;
@@ -159,7 +161,7 @@ impl JitterBuffer {
                 self.gap_since = None;
             } else if idle {
                 stream.spurt = place;
-                if marker && delay > 0 {
+                if may_move && place > stream.read {
                     stream.resume(place.saturating_sub(delay)); // the silence before may give
                 }
             }

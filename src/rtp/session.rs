@@ -1,1 +1,481 @@
-//! One call as media.
+//! One call's media: what we send, what we receive, who the far end is, and what is to be told about it.
+//!
+//! Whoever owns the sockets drives it: give it what comes in ([`Session::handle_rtp`],
+//! [`Session::handle_rtcp`]), call [`Session::tick`] every 20 ms with what is to be said, then send
+//! what [`Session::poll_transmit`] gives until it gives nothing, and read [`Session::poll_frame`] and
+//! [`Session::poll_event`] likewise. None of these allocates.
+//!
+//! A source is believed as [`latch`] says; of one address, one synchronization source is heard at a time,
+//! and another takes over when its packets follow each other or the old one has fallen silent.
+
+use core::net::SocketAddr;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::audio::{FRAME_SAMPLES, Law};
+
+use super::jitter_buffer::{JitterBuffer, Played};
+use super::packet::Packet;
+use super::receiver::{Order, Receiver, Report};
+use super::rtcp::Rtcp;
+use super::telephone_event::Detector;
+use super::ticks;
+
+mod latch;
+mod outgoing;
+mod settings;
+mod statistics;
+
+pub use outgoing::Outgoing;
+pub use settings::{Delivery, MediaTimeout, Settings, Stream};
+pub use statistics::Statistics;
+
+use latch::{Admission, Latch};
+use outgoing::Sending;
+use statistics::Counts;
+
+/// What is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The far end's first packet came, from here.
+    FirstPacket(SocketAddr),
+    /// A key was pressed.
+    Digit(char),
+    /// Nothing has come for the configured time. Once per silence.
+    MediaTimeout,
+}
+
+/// A packet to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Bytes written to the buffer.
+    pub len: usize,
+    /// Where to.
+    pub to: SocketAddr,
+    /// From which of our two ports.
+    pub channel: Channel,
+}
+
+/// One of the two ports of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Media.
+    Rtp,
+    /// Control.
+    Rtcp,
+}
+
+/// Received audio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Bytes written to the buffer, 160 when paced.
+    pub len: usize,
+    /// Samples since the far end's first (as received), or since our first tick (paced).
+    pub position: u64,
+    /// Heard, made up, or silent.
+    pub played: Played,
+}
+
+/// The media of one call.
+#[derive(Debug)]
+pub struct Session {
+    stream: Stream,
+    audio_law: Law,
+    delivery: Delivery,
+    timeout: MediaTimeout,
+    start: Instant,
+    latch: Latch,
+    source: Option<Source>,
+    /// A source that may take over: its number, and the sequence number that would confirm it.
+    candidate: Option<(u32, u16)>,
+    buffer: JitterBuffer,
+    detector: Detector,
+    sending: Sending,
+    rtcp: Rtcp,
+    /// Where RTCP really comes from.
+    rtcp_source: Option<SocketAddr>,
+    /// The last sign of life, the start of waiting for one, and whether its absence was told.
+    alive: Instant,
+    told_timeout: bool,
+    heard_any: bool,
+    frames_due: u32,
+    frames_played: u64,
+    events: VecDeque<Event>,
+    counts: Counts,
+}
+
+#[derive(Debug)]
+struct Source {
+    receiver: Receiver,
+    last: Instant,
+}
+
+impl Session {
+    /// A session that begins now.
+    #[must_use]
+    pub fn new(settings: Settings, now: Instant) -> Self {
+        let Settings { stream, ssrc, .. } = settings;
+        Self {
+            audio_law: settings.audio_law,
+            delivery: settings.delivery,
+            timeout: settings.media_timeout,
+            start: now,
+            latch: Latch::new(stream.remote),
+            source: None,
+            candidate: None,
+            buffer: JitterBuffer::new(stream.law),
+            detector: Detector::default(),
+            sending: Sending::new(ssrc, settings.first_sequence, settings.first_timestamp),
+            rtcp: Rtcp::new(
+                ssrc,
+                &settings.cname,
+                settings.wallclock,
+                settings.seed,
+                now,
+            ),
+            rtcp_source: None,
+            alive: now,
+            told_timeout: false,
+            heard_any: false,
+            frames_due: 0,
+            frames_played: 0,
+            events: VecDeque::with_capacity(EVENTS),
+            counts: Counts::default(),
+            stream,
+        }
+    }
+
+    /// Takes a datagram of the RTP port.
+    pub fn handle_rtp(&mut self, bytes: &[u8], from: SocketAddr, now: Instant) {
+        let Ok(packet) = Packet::parse(bytes) else {
+            self.counts.malformed += 1;
+            return;
+        };
+        let Some(kind) = self.kind(packet.payload_type) else {
+            self.counts.unexpected_payload += 1;
+            return;
+        };
+        match self.latch.admit(from, now) {
+            Admission::Refused => {
+                self.counts.strays += 1;
+                self.counts.stray_from = Some(from);
+                return;
+            }
+            Admission::Moved => self.retire_source(), // another host's packets are another stream
+            Admission::Accepted => {}
+        }
+        let Some(order) = self.order(&packet, now) else {
+            self.counts.unconfirmed += 1;
+            return;
+        };
+        self.counts.packets_received += 1;
+        self.counts.bytes_received += packet.payload.len() as u64;
+        self.show_life(now);
+        if !self.heard_any {
+            self.heard_any = true;
+            self.counts.first_packet_after = Some(now.saturating_duration_since(self.start));
+            self.tell(Event::FirstPacket(from));
+        }
+        match kind {
+            Kind::Audio => self.handle_audio(&packet, order, now),
+            Kind::Event => {
+                let key = self
+                    .detector
+                    .handle(packet.timestamp, packet.marker, packet.payload);
+                if let Some(key) = key {
+                    self.counts.digits += 1;
+                    self.tell(Event::Digit(key));
+                }
+            }
+            Kind::ComfortNoise => {}
+        }
+    }
+
+    fn handle_audio(&mut self, packet: &Packet<'_>, order: Order, now: Instant) {
+        if let Some(source) = &mut self.source {
+            let arrival = ticks(now.saturating_duration_since(self.start));
+            source.receiver.handle_times(packet.timestamp, arrival);
+        }
+        if !self.stream.receives {
+            return;
+        }
+        let newest = order != Order::Old;
+        let Packet {
+            payload, timestamp, ..
+        } = *packet;
+        match self.delivery {
+            Delivery::Paced => {
+                let marker = packet.marker || order == Order::Restarted;
+                self.buffer.handle(payload, timestamp, marker, newest);
+            }
+            Delivery::AsReceived => {
+                let follows = order == Order::Newest { gap: 0 };
+                self.buffer
+                    .handle_unpaced(payload, timestamp, newest, follows);
+            }
+        }
+    }
+
+    /// Takes a datagram of the RTCP port.
+    pub fn handle_rtcp(&mut self, bytes: &[u8], from: SocketAddr, now: Instant) {
+        if !self.latch.same_host(from) && self.stream.remote_rtcp != Some(from) {
+            self.counts.strays += 1;
+            return;
+        }
+        if self.rtcp.handle(bytes, self.sending.ssrc(), now).is_err() {
+            self.counts.malformed += 1;
+            return;
+        }
+        self.counts.rtcp_received += 1;
+        self.rtcp_source = Some(from);
+        if self.heard_any {
+            self.show_life(now); // a muted telephone may send nothing else
+        }
+    }
+
+    /// Takes what a re-INVITE agreed on: address, payload types, codec, hold.
+    pub fn update(&mut self, stream: Stream, now: Instant) {
+        if stream.law != self.stream.law {
+            self.buffer.restart(stream.law);
+        }
+        if let Some(remote) = stream.remote {
+            self.latch.update(remote, now); // on hold the latch stays: the same address may come back
+        }
+        self.stream = stream;
+        self.show_life(now);
+    }
+
+    /// Twenty milliseconds have come: takes what is to be said in them.
+    pub fn tick(&mut self, outgoing: Outgoing<'_>, now: Instant) {
+        self.frames_due = (self.frames_due + 1).min(FRAMES_DUE);
+        self.sending.tick(outgoing, &self.stream, self.audio_law);
+        let holds = !(self.stream.sends && self.stream.receives && self.stream.remote.is_some());
+        let patience = if self.heard_any {
+            self.timeout.running
+        } else {
+            self.timeout.initial
+        };
+        if holds {
+            self.alive = now;
+        } else if !self.told_timeout && now.saturating_duration_since(self.alive) >= patience {
+            self.told_timeout = true;
+            self.tell(Event::MediaTimeout);
+        }
+    }
+
+    /// Time that was slept through: so many ticks will never be made. The clock of what we send goes on.
+    pub fn skip(&mut self, ticks: u32) {
+        self.sending.skip(ticks);
+    }
+
+    /// The next packet to send, written into the buffer ([`super::packet::MAX_PACKET`] bytes suffice).
+    pub fn poll_transmit(&mut self, buffer: &mut [u8], now: Instant) -> Option<Transmit> {
+        if let Some(to) = self.destination() {
+            let sent = self
+                .sending
+                .poll(&self.stream, &mut self.buffer, buffer, now);
+            if let Some(len) = sent {
+                return Some(Transmit {
+                    len,
+                    to,
+                    channel: Channel::Rtp,
+                });
+            }
+        }
+        if !self.rtcp.is_due(now) {
+            return None;
+        }
+        let report = self.report();
+        let len = self
+            .rtcp
+            .write_report(self.sending.sender(), report, buffer, now)?;
+        self.control(len)
+    }
+
+    /// The last packet of the session: RTCP BYE.
+    pub fn goodbye(&mut self, buffer: &mut [u8], now: Instant) -> Option<Transmit> {
+        let report = self.report();
+        let len = self
+            .rtcp
+            .write_bye(self.sending.sender(), report, buffer, now)?;
+        self.control(len)
+    }
+
+    /// The next received audio. Paced: one frame of 160 bytes for each tick (the buffer must hold it).
+    /// As received: what is there, at most a packet's worth; call it after each packet, since a second is all
+    /// that is kept.
+    pub fn poll_frame(&mut self, buffer: &mut [u8], now: Instant) -> Option<Received> {
+        let received = match self.delivery {
+            Delivery::Paced => {
+                let frame = buffer.first_chunk_mut::<FRAME_SAMPLES>()?;
+                self.frames_due = self.frames_due.checked_sub(1)?;
+                let position = self.frames_played * FRAME_SAMPLES as u64;
+                self.frames_played += 1;
+                Received {
+                    len: FRAME_SAMPLES,
+                    position,
+                    played: self.buffer.play(frame),
+                }
+            }
+            Delivery::AsReceived => {
+                let chunk = self.buffer.take(buffer, now)?;
+                Received {
+                    len: chunk.len,
+                    position: chunk.position,
+                    played: Played::Audio,
+                }
+            }
+        };
+        if self.stream.law != self.audio_law {
+            for code in &mut buffer[..received.len] {
+                *code = self.stream.law.convert(*code, self.audio_law);
+            }
+        }
+        Some(received)
+    }
+
+    /// What is to be told next.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Presses a key after those that wait; false when the far end takes no telephone-events, it is no key, or too many wait.
+    pub fn press(&mut self, key: char) -> bool {
+        self.stream.telephone_event.is_some() && self.sending.press(key)
+    }
+
+    /// Whether keys are still being pressed.
+    #[must_use]
+    pub fn is_pressing(&self) -> bool {
+        self.sending.is_pressing()
+    }
+
+    /// Whether what is said goes out: not while on hold.
+    #[must_use]
+    pub fn is_sending(&self) -> bool {
+        self.stream.sends && self.destination().is_some()
+    }
+
+    /// Where RTP goes now; nowhere while the far end holds with a null address.
+    #[must_use]
+    pub fn destination(&self) -> Option<SocketAddr> {
+        self.stream.remote.and(self.latch.destination())
+    }
+
+    /// Everything that can be counted.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let receiver = self.source.as_ref().map(|source| &source.receiver);
+        Statistics::collect(
+            &self.counts,
+            receiver,
+            self.buffer.counts(),
+            self.sending.sender(),
+            self.rtcp.heard(),
+            self.latch.source(),
+        )
+    }
+}
+
+/// What a packet carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Audio,
+    Event,
+    ComfortNoise,
+}
+
+impl Session {
+    fn kind(&self, payload_type: u8) -> Option<Kind> {
+        let event = self.stream.telephone_event.map(|(_, receive)| receive);
+        if payload_type == self.stream.receive_payload_type {
+            Some(Kind::Audio)
+        } else if Some(payload_type) == event {
+            Some(Kind::Event)
+        } else {
+            (payload_type == COMFORT_NOISE).then_some(Kind::ComfortNoise)
+        }
+    }
+
+    /// Where the packet stands in its source; `None` when it is not (yet) to be believed.
+    fn order(&mut self, packet: &Packet<'_>, now: Instant) -> Option<Order> {
+        let silent = |source: &Source| now.saturating_duration_since(source.last) >= SOURCE_SILENT;
+        let other = |source: &Source| source.receiver.ssrc() != packet.ssrc;
+        if let Some(source) = self.source.as_ref().filter(|source| other(source)) {
+            let confirmed = self.candidate == Some((packet.ssrc, packet.sequence));
+            if !confirmed && !silent(source) {
+                self.candidate = Some((packet.ssrc, packet.sequence.wrapping_add(1)));
+                return None;
+            }
+            self.retire_source();
+        }
+        if self.source.is_none() {
+            self.candidate = None;
+            self.detector = Detector::default();
+            if self.heard_any {
+                self.counts.source_changes += 1;
+                self.buffer.restart(self.stream.law);
+            }
+        }
+        let source = self.source.get_or_insert_with(|| Source {
+            receiver: Receiver::new(packet.ssrc, packet.sequence),
+            last: now,
+        });
+        source.last = now;
+        match source.receiver.handle_sequence(packet.sequence) {
+            Order::Invalid => None,
+            order => Some(order),
+        }
+    }
+
+    fn retire_source(&mut self) {
+        if let Some(source) = self.source.take() {
+            self.counts.retire(&source.receiver);
+        }
+    }
+
+    fn report(&mut self) -> Option<(u32, Report)> {
+        let receiver = &mut self.source.as_mut()?.receiver;
+        Some((receiver.ssrc(), receiver.report()))
+    }
+
+    /// RTCP goes where it comes from, if that is the latched host; else where signalling or RFC 3550 §11 say.
+    fn control(&mut self, len: usize) -> Option<Transmit> {
+        let to = self
+            .rtcp_source
+            .filter(|from| self.latch.same_host(*from))
+            .or_else(|| self.latch.control(self.stream.remote_rtcp))?;
+        self.counts.rtcp_sent += 1;
+        Some(Transmit {
+            len,
+            to,
+            channel: Channel::Rtcp,
+        })
+    }
+
+    fn show_life(&mut self, now: Instant) {
+        self.alive = now;
+        self.told_timeout = false;
+    }
+
+    fn tell(&mut self, event: Event) {
+        if self.events.len() < EVENTS {
+            self.events.push_back(event);
+        } else {
+            self.counts.events_dropped += 1;
+        }
+    }
+}
+
+/// Events between two polls: a poll comes every few milliseconds, so two would do. When full the newest is
+/// dropped and counted in [`Statistics::events_dropped`].
+pub const EVENTS: usize = 16;
+/// Frames that may wait for their reader; more ticks than this without reading are forgotten.
+const FRAMES_DUE: u32 = 10;
+/// Static payload type of comfort noise (RFC 3389); its colour is ignored, its life is not.
+const COMFORT_NOISE: u8 = 13;
+/// A source silent for so long gives way to another at once.
+const SOURCE_SILENT: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests;

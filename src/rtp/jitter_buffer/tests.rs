@@ -254,7 +254,7 @@ fn taking_gives_what_came_and_nothing_else() {
     assert_eq!(buffer.take(&mut out, now), None);
     for number in [0u32, 2, 1, 3] {
         let newest = number != 1;
-        buffer.handle_unpaced(&payload(number), number * 160, newest);
+        buffer.handle_unpaced(&payload(number), number * 160, newest, false);
     }
     for number in 0..4u64 {
         let chunk = buffer.take(&mut out, now).unwrap();
@@ -271,8 +271,8 @@ fn taking_waits_for_a_missing_packet_then_goes_on() {
     let now = clock::now();
     let mut buffer = JitterBuffer::new(Law::Mu);
     let mut out = [0; 160];
-    buffer.handle_unpaced(&payload(0), 0, true);
-    buffer.handle_unpaced(&payload(2), 320, true);
+    buffer.handle_unpaced(&payload(0), 0, true, true);
+    buffer.handle_unpaced(&payload(2), 320, true, false);
     assert!(buffer.take(&mut out, now).is_some());
     assert_eq!(buffer.take(&mut out, now), None);
     assert_eq!(buffer.take(&mut out, now + Duration::from_millis(59)), None);
@@ -281,7 +281,7 @@ fn taking_waits_for_a_missing_packet_then_goes_on() {
         .unwrap();
     assert_eq!((chunk.position, chunk.contiguous), (320, false));
     assert_eq!(out, payload(2));
-    buffer.handle_unpaced(&payload(1), 160, false);
+    buffer.handle_unpaced(&payload(1), 160, false, false);
     assert_eq!(buffer.take(&mut out, now), None, "too late");
     assert_eq!(buffer.counts().late, 1);
 }
@@ -327,7 +327,7 @@ proptest! {
         let bytes = [0x55; 600];
         for (timestamp, length, marker, newest, reads) in packets {
             if unpaced {
-                buffer.handle_unpaced(&bytes[..length], timestamp, newest);
+                buffer.handle_unpaced(&bytes[..length], timestamp, newest, marker);
                 for _ in 0..reads {
                     buffer.take(&mut frame, now);
                 }

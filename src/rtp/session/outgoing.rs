@@ -1,0 +1,263 @@
+//! The sending half of a session: which packets a tick gives.
+
+use std::time::Instant;
+
+use crate::audio::{FRAME_SAMPLES, Law};
+use crate::rtp::jitter_buffer::JitterBuffer;
+use crate::rtp::sender::Sender;
+use crate::rtp::telephone_event::{EventPacket, Presser};
+
+use super::Stream;
+
+/// What is to be said in a tick. A key that is being pressed sounds instead.
+#[derive(Clone, Copy, Debug)]
+pub enum Outgoing<'a> {
+    /// Nobody speaks: silence is sent at pace, so that firewalls stay open and the far end hears a live line.
+    Comfort,
+    /// Speech in the session's audio law: at most 160 bytes, the rest is silence.
+    Audio(&'a [u8]),
+    /// What has come, packet for packet, as it is there; nothing else. Wants [`super::Delivery::AsReceived`].
+    Echo,
+    /// No packet.
+    Nothing,
+}
+
+/// The state of the sending half.
+#[derive(Debug)]
+pub(super) struct Sending {
+    sender: Sender,
+    presser: Presser,
+    key: Option<EventPacket>,
+    /// Audio that waits for a packet to be full; what the clock stands at is one past its end.
+    pending: [u8; PENDING],
+    pending_len: usize,
+    /// The packet that begins where `pending` does is the first of a talkspurt.
+    marked: bool,
+    talking: bool,
+    /// Nothing was sent in the last tick.
+    paused: bool,
+    echo: Echo,
+}
+
+/// An echo goes at the pace of our ticks but keeps the far end's packets and gaps.
+#[derive(Debug, Default)]
+struct Echo {
+    /// Samples that may go out in this tick.
+    credit: usize,
+    /// The timestamp that continues what was sent.
+    next_timestamp: Option<u32>,
+    idle_ticks: u32,
+}
+
+impl Sending {
+    pub(super) fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
+        Self {
+            sender: Sender::new(ssrc, sequence, timestamp),
+            presser: Presser::new(),
+            key: None,
+            pending: [0; PENDING],
+            pending_len: 0,
+            marked: false,
+            talking: false,
+            paused: true,
+            echo: Echo::default(),
+        }
+    }
+
+    pub(super) fn tick(&mut self, outgoing: Outgoing<'_>, stream: &Stream, audio_law: Law) {
+        let due = self.sender.clock();
+        self.sender.advance(FRAME_SAMPLES as u32);
+        self.key = None;
+        if !stream.sends || stream.remote.is_none() {
+            self.pause();
+            return;
+        }
+        if stream.telephone_event.is_some() {
+            self.key = self.presser.tick(due);
+        }
+        if self.key.is_some() {
+            self.pause();
+            self.paused = false; // the stream goes on, with a key
+            return;
+        }
+        match outgoing {
+            Outgoing::Audio(audio) => {
+                self.start_packet(!self.talking);
+                self.talking = true;
+                self.push(audio, stream.law, audio_law);
+            }
+            Outgoing::Comfort => {
+                self.start_packet(false);
+                self.talking = false;
+                self.push(&[], stream.law, audio_law);
+            }
+            Outgoing::Echo => self.echo.tick(),
+            Outgoing::Nothing => self.pause(),
+        }
+    }
+
+    /// Marks the packet that begins now if it follows a pause, or silence.
+    fn start_packet(&mut self, talkspurt: bool) {
+        self.marked |= talkspurt || self.paused;
+        self.paused = false;
+    }
+
+    fn pause(&mut self) {
+        self.pending_len = 0;
+        self.marked = false;
+        self.talking = false;
+        self.paused = true;
+        self.echo = Echo::default();
+    }
+
+    fn push(&mut self, audio: &[u8], law: Law, audio_law: Law) {
+        let end = self.pending_len + FRAME_SAMPLES;
+        if let Some(room) = self.pending.get_mut(self.pending_len..end) {
+            for (at, code) in room.iter_mut().enumerate() {
+                *code = audio
+                    .get(at)
+                    .map_or(law.silence(), |code| audio_law.convert(*code, law));
+            }
+            self.pending_len = end;
+        }
+    }
+
+    pub(super) fn skip(&mut self, ticks: u32) {
+        self.pause();
+        self.sender
+            .advance(ticks.wrapping_mul(FRAME_SAMPLES as u32));
+    }
+
+    /// Writes the next packet of this tick.
+    pub(super) fn poll(
+        &mut self,
+        stream: &Stream,
+        received: &mut JitterBuffer,
+        buffer: &mut [u8],
+        now: Instant,
+    ) -> Option<usize> {
+        if let Some(key) = self.key.take() {
+            let (payload_type, _) = stream.telephone_event?;
+            let EventPacket {
+                timestamp,
+                marker,
+                payload,
+            } = key;
+            return self
+                .sender
+                .write(payload_type, marker, timestamp, &payload, buffer);
+        }
+        let length = packet_samples(stream.ptime_ms);
+        if self.pending_len >= length {
+            return self.write_pending(length, stream.send_payload_type, buffer);
+        }
+        self.poll_echo(stream, received, buffer, now)
+    }
+
+    fn write_pending(
+        &mut self,
+        length: usize,
+        payload_type: u8,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        let timestamp = self
+            .sender
+            .clock()
+            .wrapping_sub(u32::try_from(self.pending_len).unwrap_or(0));
+        let marked = core::mem::take(&mut self.marked);
+        let payload = &self.pending[..length];
+        let written = self
+            .sender
+            .write(payload_type, marked, timestamp, payload, buffer);
+        self.pending.copy_within(length..self.pending_len, 0);
+        self.pending_len -= length;
+        written
+    }
+
+    fn poll_echo(
+        &mut self,
+        stream: &Stream,
+        received: &mut JitterBuffer,
+        buffer: &mut [u8],
+        now: Instant,
+    ) -> Option<usize> {
+        if self.echo.credit == 0 {
+            return None;
+        }
+        let mut payload = [0; PENDING];
+        let Some(chunk) = received.take(&mut payload, now) else {
+            return self.keep_alive(stream, buffer);
+        };
+        let deep = received.depth() > ECHO_DEEP;
+        if !deep {
+            self.echo.credit = self.echo.credit.saturating_sub(chunk.len);
+        }
+        self.echo.idle_ticks = 0;
+        let due = self.sender.clock().wrapping_sub(FRAME_SAMPLES as u32);
+        let timestamp = match self.echo.next_timestamp {
+            Some(next) if chunk.contiguous => next,
+            Some(next) if due.wrapping_sub(next).cast_signed() <= 0 => next,
+            _ => due,
+        };
+        let marker = self.paused || !chunk.contiguous;
+        self.paused = false;
+        let samples = u32::try_from(chunk.len).unwrap_or(0);
+        self.echo.next_timestamp = Some(timestamp.wrapping_add(samples));
+        self.sender.write(
+            stream.send_payload_type,
+            marker,
+            timestamp,
+            &payload[..chunk.len],
+            buffer,
+        )
+    }
+
+    /// A packet of silence now and then keeps firewalls open (RFC 6263) without disturbing what is echoed.
+    fn keep_alive(&mut self, stream: &Stream, buffer: &mut [u8]) -> Option<usize> {
+        self.echo.credit = 0;
+        if self.echo.idle_ticks < KEEPALIVE_TICKS {
+            return None;
+        }
+        self.echo.idle_ticks = 0;
+        let timestamp = self.sender.clock().wrapping_sub(FRAME_SAMPLES as u32);
+        self.echo.next_timestamp = Some(timestamp.wrapping_add(FRAME_SAMPLES as u32));
+        let payload = [stream.law.silence(); FRAME_SAMPLES];
+        self.sender
+            .write(stream.send_payload_type, true, timestamp, &payload, buffer)
+    }
+
+    pub(super) fn press(&mut self, key: char) -> bool {
+        self.presser.press(key)
+    }
+
+    pub(super) fn is_pressing(&self) -> bool {
+        self.presser.is_busy()
+    }
+
+    pub(super) fn ssrc(&self) -> u32 {
+        self.sender.ssrc()
+    }
+
+    pub(super) fn sender(&self) -> &Sender {
+        &self.sender
+    }
+}
+
+impl Echo {
+    fn tick(&mut self) {
+        self.credit = (self.credit + FRAME_SAMPLES).min(PENDING);
+        self.idle_ticks += 1;
+    }
+}
+
+/// Samples of a packet, from what was agreed.
+fn packet_samples(ptime_ms: u16) -> usize {
+    usize::from(ptime_ms.clamp(10, 60)) * FRAME_SAMPLES / 20
+}
+
+/// 60 ms, and a frame that came while they were nearly full.
+const PENDING: usize = 640;
+/// 200 ms: an echo that lags further sends two packets in a tick.
+const ECHO_DEEP: u64 = 1600;
+/// Ten seconds.
+const KEEPALIVE_TICKS: u32 = 500;

@@ -1,0 +1,136 @@
+//! What can be said about a call's media afterwards, or while it runs.
+
+use core::net::SocketAddr;
+use std::time::Duration;
+
+use crate::audio::SAMPLE_RATE;
+use crate::rtp::receiver::Receiver;
+use crate::rtp::sender::Sender;
+use crate::rtp::{jitter_buffer, rtcp};
+
+/// What a session itself counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) packets_received: u64,
+    pub(super) bytes_received: u64,
+    pub(super) first_packet_after: Option<Duration>,
+    pub(super) malformed: u64,
+    pub(super) unexpected_payload: u64,
+    pub(super) unconfirmed: u64,
+    pub(super) strays: u64,
+    pub(super) stray_from: Option<SocketAddr>,
+    pub(super) source_changes: u64,
+    pub(super) digits: u64,
+    pub(super) events_dropped: u64,
+    pub(super) rtcp_received: u64,
+    pub(super) rtcp_sent: u64,
+    lost_before: i64,
+}
+
+impl Counts {
+    /// Keeps the loss of a source that is heard no more.
+    pub(super) fn retire(&mut self, receiver: &Receiver) {
+        self.lost_before += i64::from(receiver.lost());
+    }
+}
+
+/// A session in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Statistics {
+    /// Packets taken: audio, events, comfort noise.
+    pub packets_received: u64,
+    /// Their payload.
+    pub bytes_received: u64,
+    /// RTP packets sent.
+    pub packets_sent: u32,
+    /// Their payload.
+    pub bytes_sent: u32,
+    /// Time from the session's start to the first packet.
+    pub first_packet_after: Option<Duration>,
+    /// Packets that never came, over all sources; negative when more came than were sent.
+    pub lost: i64,
+    /// Interarrival jitter (RFC 3550 §6.4.1) of the source heard last.
+    pub jitter: Duration,
+    /// Playout: duplicates, late packets, moves, concealed and shortened frames.
+    pub playout: jitter_buffer::Counts,
+    /// Datagrams that are no RTP or RTCP.
+    pub malformed: u64,
+    /// Packets of a payload type that was not agreed.
+    pub unexpected_payload: u64,
+    /// Packets dropped because their source or sequence was not confirmed.
+    pub unconfirmed: u64,
+    /// Packets from addresses that are not the far end.
+    pub strays: u64,
+    /// Where the last of these came from.
+    pub stray_from: Option<SocketAddr>,
+    /// Times the far end changed its synchronization source or address.
+    pub source_changes: u64,
+    /// Keys pressed by the far end.
+    pub digits: u64,
+    /// Events nobody read in time.
+    pub events_dropped: u64,
+    /// Control packets received.
+    pub rtcp_received: u64,
+    /// Control packets sent.
+    pub rtcp_sent: u64,
+    /// What the far end reports about our stream.
+    pub heard: rtcp::Heard,
+    /// Where the far end sends from.
+    pub source: Option<SocketAddr>,
+}
+
+impl Statistics {
+    pub(super) fn collect(
+        counts: &Counts,
+        receiver: Option<&Receiver>,
+        playout: jitter_buffer::Counts,
+        sender: &Sender,
+        heard: rtcp::Heard,
+        source: Option<SocketAddr>,
+    ) -> Self {
+        let jitter = receiver.map_or(0, Receiver::jitter);
+        Self {
+            packets_received: counts.packets_received,
+            bytes_received: counts.bytes_received,
+            packets_sent: sender.packets(),
+            bytes_sent: sender.octets(),
+            first_packet_after: counts.first_packet_after,
+            lost: counts.lost_before + receiver.map_or(0, |receiver| i64::from(receiver.lost())),
+            jitter: Duration::from_secs(u64::from(jitter)) / SAMPLE_RATE,
+            playout,
+            malformed: counts.malformed,
+            unexpected_payload: counts.unexpected_payload,
+            unconfirmed: counts.unconfirmed,
+            strays: counts.strays,
+            stray_from: counts.stray_from,
+            source_changes: counts.source_changes,
+            digits: counts.digits,
+            events_dropped: counts.events_dropped,
+            rtcp_received: counts.rtcp_received,
+            rtcp_sent: counts.rtcp_sent,
+            heard,
+            source,
+        }
+    }
+
+    /// An estimate of how the caller's speech sounded, 1 to 4.5, by the E-model (ITU-T G.107) for G.711 with
+    /// random loss; the far end's own part of the path is taken as nothing.
+    #[must_use]
+    pub fn mos(&self) -> f64 {
+        let lost = self.lost.max(0) as f64 + self.playout.late as f64;
+        let expected = self.packets_received as f64 + self.lost.max(0) as f64;
+        let percent = if expected > 0.0 {
+            (100.0 * lost / expected).min(100.0)
+        } else {
+            0.0
+        };
+        let one_way = self.heard.round_trip.unwrap_or_default().as_secs_f64() * 500.0 + 60.0;
+        let delay = 0.024 * one_way + 0.11 * (one_way - 177.3).max(0.0);
+        let equipment = 95.0 * percent / (percent + G711_LOSS_ROBUSTNESS);
+        let r = (93.2 - delay - equipment).clamp(0.0, 100.0);
+        1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 7e-6
+    }
+}
+
+/// Bpl of G.711 with concealment (ITU-T G.113 Appendix I).
+const G711_LOSS_ROBUSTNESS: f64 = 25.1;
