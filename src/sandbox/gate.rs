@@ -92,17 +92,20 @@ async fn spoil(world: &World, target: &Target, peer: &Peer, response: Response) 
     }
     let first = world.strike(target, Stage::FirstByte).await;
     let fault = match first {
-        Some(fault) => Some((fault, 0)),
-        None => world.strike(target, Stage::Middle).await.map(|f| (f, 2)),
+        Some(fault) => Some((fault, false)),
+        None => world
+            .strike(target, Stage::Middle)
+            .await
+            .map(|fault| (fault, true)),
     };
-    let Some((fault, part)) = fault else {
+    let Some((fault, begun)) = fault else {
         return response;
     };
     let (mut parts, body) = response.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let sent = if part == 0 { 0 } else { body.len() / part };
+    let sent = if begun { body.len() / 2 } else { 0 };
     parts
         .headers
         .insert("content-length", HeaderValue::from(body.len()));

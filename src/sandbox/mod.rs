@@ -46,7 +46,6 @@ mod control;
 mod deepgram;
 mod door;
 mod faults;
-mod g711;
 mod gate;
 mod journal;
 mod kayako;
@@ -159,9 +158,7 @@ impl Shared {
                 return Some(fault);
             }
             tokio::time::sleep(fault.delay()).await;
-            if fault.count.is_none() {
-                return None; // it would strike again and again
-            }
+            fault.count?; // without one it would strike again and again
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Samples to bytes and back, in the encodings of the speech services.
 
-use super::g711;
 use crate::audio::Law;
 
 /// How samples are bytes.
@@ -35,17 +34,14 @@ impl Encoding {
                 .iter()
                 .flat_map(|sample| sample.to_le_bytes())
                 .collect(),
-            Self::G711(law) => samples
-                .iter()
-                .map(|sample| g711::encode(law, *sample))
-                .collect(),
+            Self::G711(law) => samples.iter().map(|sample| law.encode(*sample)).collect(),
         }
     }
 
     /// Decodes; an odd byte of 16-bit audio waits in `rest` for its other half.
     pub(super) fn decode(self, bytes: &[u8], rest: &mut Option<u8>) -> Vec<i16> {
         match self {
-            Self::G711(law) => bytes.iter().map(|byte| g711::decode(law, *byte)).collect(),
+            Self::G711(law) => bytes.iter().map(|byte| law.decode(*byte)).collect(),
             Self::Linear16 => {
                 let all: Vec<u8> = rest
                     .take()

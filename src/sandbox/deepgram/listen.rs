@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::Refused;
 use super::query::{Query, invalid};
 use super::turns::{Event, Info, Thresholds, Turns};
 use crate::sandbox::World;
@@ -51,15 +52,15 @@ pub(super) async fn open(
     query: Result<axum::extract::Query<Vec<(String, String)>>, QueryRejection>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    if let Err(response) = super::authorize(&headers) {
-        return response;
+    if let Err(refused) = super::authorize(&headers) {
+        return refused.into_response();
     }
     let Ok(axum::extract::Query(query)) = query else {
-        return invalid("not a query string");
+        return invalid("not a query string").into_response();
     };
     let settings = match settings(&Query(query)) {
         Ok(settings) => settings,
-        Err(response) => return response,
+        Err(refused) => return refused.into_response(),
     };
     let id = super::uuid();
     let dg_request_id = HeaderValue::from_str(&id);
@@ -81,12 +82,12 @@ pub(super) async fn open(
     response
 }
 
-fn settings(query: &Query) -> Result<Settings, Response> {
+fn settings(query: &Query) -> Result<Settings, Refused> {
     query.only(&PARAMETERS)?;
     match query.get("model") {
         Some("flux-general-en" | "flux-general-multi") => {}
         Some(_) => {
-            return Err(super::refused(
+            return Err(Refused::new(
                 StatusCode::BAD_REQUEST,
                 "Bad Request",
                 "Bad Request: No such model/language/tier combination found.",

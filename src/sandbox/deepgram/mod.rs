@@ -64,24 +64,44 @@ pub(super) fn error(status: StatusCode, code: Option<&str>) -> Response {
         ),
         _ => ("INTERNAL_SERVER_ERROR", "The service is not available."),
     };
-    refused(status, code.unwrap_or(usual), message)
+    Refused::new(status, code.unwrap_or(usual), message).into_response()
 }
 
-/// An error answer in these words.
-fn refused(status: StatusCode, code: &str, message: &str) -> Response {
-    let id = uuid();
-    let body = json!({"err_code": code, "err_msg": message, "request_id": id});
-    let mut response = (status, Json(body)).into_response();
-    let headers = response.headers_mut();
-    if let (Ok(id), Ok(text)) = (HeaderValue::from_str(&id), HeaderValue::from_str(message)) {
-        headers.insert("dg-request-id", id);
-        headers.insert("dg-error", text);
+/// A request that is refused, in the service's words.
+#[derive(Clone, Debug)]
+struct Refused {
+    status: StatusCode,
+    code: String,
+    message: String,
+}
+
+impl Refused {
+    fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+        }
     }
-    response
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let id = uuid();
+        let body = json!({"err_code": self.code, "err_msg": self.message, "request_id": id});
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        let error = HeaderValue::from_str(&self.message);
+        if let (Ok(id), Ok(error)) = (HeaderValue::from_str(&id), error) {
+            headers.insert("dg-request-id", id);
+            headers.insert("dg-error", error);
+        }
+        response
+    }
 }
 
 /// Checks the key: `Authorization: Token` or `Bearer`, or the sub-protocol that browsers use.
-fn authorize(headers: &HeaderMap) -> Result<(), Response> {
+fn authorize(headers: &HeaderMap) -> Result<(), Refused> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let header = text("authorization").and_then(|value| {
         let (scheme, key) = value.split_once(' ')?;
@@ -94,7 +114,11 @@ fn authorize(headers: &HeaderMap) -> Result<(), Response> {
     });
     match header.or(protocol) {
         Some(key) if !key.is_empty() && key != "refused" => Ok(()),
-        _ => Err(error(StatusCode::UNAUTHORIZED, None)),
+        _ => Err(Refused::new(
+            StatusCode::UNAUTHORIZED,
+            "INVALID_AUTH",
+            "Invalid credentials.",
+        )),
     }
 }
 

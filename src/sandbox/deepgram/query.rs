@@ -3,9 +3,8 @@
 use std::str::FromStr;
 
 use axum::http::StatusCode;
-use axum::response::Response;
 
-use super::refused;
+use super::Refused;
 use crate::sandbox::pcm::Encoding;
 
 /// The parameters of a request, in order; a name may come several times.
@@ -13,7 +12,7 @@ pub(super) struct Query(pub(super) Vec<(String, String)>);
 
 impl Query {
     /// Refuses names that are not in the list.
-    pub(super) fn only(&self, known: &[&str]) -> Result<(), Response> {
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), Refused> {
         match self
             .0
             .iter()
@@ -37,7 +36,7 @@ impl Query {
     }
 
     /// A number within bounds.
-    pub(super) fn number<T>(&self, name: &str, low: T, high: T) -> Result<Option<T>, Response>
+    pub(super) fn number<T>(&self, name: &str, low: T, high: T) -> Result<Option<T>, Refused>
     where
         T: FromStr + PartialOrd + std::fmt::Display,
     {
@@ -53,7 +52,7 @@ impl Query {
     }
 
     /// `encoding`, where given.
-    pub(super) fn encoding(&self) -> Result<Option<Encoding>, Response> {
+    pub(super) fn encoding(&self) -> Result<Option<Encoding>, Refused> {
         let Some(name) = self.get("encoding") else {
             return Ok(None);
         };
@@ -62,7 +61,7 @@ impl Query {
     }
 
     /// `sample_rate`, one of these.
-    pub(super) fn rate(&self, allowed: &[u32]) -> Result<Option<u32>, Response> {
+    pub(super) fn rate(&self, allowed: &[u32]) -> Result<Option<u32>, Refused> {
         let rate = self.number("sample_rate", 8_000, 48_000)?;
         match rate {
             Some(rate) if !allowed.contains(&rate) => {
@@ -74,10 +73,10 @@ impl Query {
 }
 
 /// 400 for a parameter.
-pub(super) fn invalid(detail: &str) -> Response {
-    refused(
+pub(super) fn invalid(detail: &str) -> Refused {
+    Refused::new(
         StatusCode::BAD_REQUEST,
         "INVALID_QUERY_PARAMETER",
-        &format!("Failed to deserialize query parameters: {detail}"),
+        format!("Failed to deserialize query parameters: {detail}"),
     )
 }

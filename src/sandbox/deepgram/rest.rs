@@ -4,11 +4,11 @@ use axum::extract::State;
 use axum::extract::rejection::QueryRejection;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+use super::Refused;
 use super::query::{Query, invalid};
-use super::refused;
 use super::speak::{Format, format};
 use super::synthesis::{Piece, Synthesis};
 use crate::audio::Law;
@@ -48,12 +48,12 @@ pub(super) async fn speak(
         .and_then(|order| Ok((order, text(&headers, &body)?)));
     let ((format, container), text) = match order {
         Ok(order) => order,
-        Err(response) => return response,
+        Err(refused) => return refused.into_response(),
     };
     let mut synthesis = Synthesis::new(format.encoding, format.rate);
     let now = clock::now();
     if synthesis.speak(&text, now).is_err() || synthesis.flush(now).is_none() {
-        return too_long();
+        return too_long().into_response();
     }
     let at = world.at();
     world.journal().spoke(at, text.clone());
@@ -61,7 +61,7 @@ pub(super) async fn speak(
     answer(&format, container, &text, script)
 }
 
-fn order(query: &Query) -> Result<(Format, bool), Response> {
+fn order(query: &Query) -> Result<(Format, bool), Refused> {
     query.only(&PARAMETERS)?;
     let wav = match query.get("container") {
         None | Some("wav") => true,
@@ -71,7 +71,7 @@ fn order(query: &Query) -> Result<(Format, bool), Response> {
     Ok((format(query)?, wav))
 }
 
-fn text(headers: &HeaderMap, body: &str) -> Result<String, Response> {
+fn text(headers: &HeaderMap, body: &str) -> Result<String, Refused> {
     let kind = headers
         .get(CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok());
@@ -79,7 +79,7 @@ fn text(headers: &HeaderMap, body: &str) -> Result<String, Response> {
         kind if kind.starts_with("application/json") => {
             let body: Value = serde_json::from_str(body).unwrap_or_default();
             let Some(text) = body["text"].as_str() else {
-                return Err(refused(
+                return Err(Refused::new(
                     StatusCode::BAD_REQUEST,
                     "PAYLOAD_ERROR",
                     "Failed to deserialize JSON payload. Please specify exactly one of `text` or `url` in the JSON body.",
@@ -89,7 +89,7 @@ fn text(headers: &HeaderMap, body: &str) -> Result<String, Response> {
         }
         kind if kind.starts_with("text/plain") => body.to_owned(),
         _ => {
-            return Err(refused(
+            return Err(Refused::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "UNSUPPORTED_MEDIA_TYPE",
                 "Content-Type must be application/json or text/plain.",
@@ -97,7 +97,7 @@ fn text(headers: &HeaderMap, body: &str) -> Result<String, Response> {
         }
     };
     if text.trim().is_empty() {
-        return Err(refused(
+        return Err(Refused::new(
             StatusCode::BAD_REQUEST,
             "Bad Request",
             "Input text contains no characters.",
@@ -109,8 +109,8 @@ fn text(headers: &HeaderMap, body: &str) -> Result<String, Response> {
     Ok(text)
 }
 
-fn too_long() -> Response {
-    refused(
+fn too_long() -> Refused {
+    Refused::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "Payload Too Large",
         "Input text exceeds maximum character limit of 2000.",

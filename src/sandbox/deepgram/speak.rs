@@ -11,8 +11,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::time::{sleep_until, timeout_at};
 
+use super::Refused;
 use super::query::{Query, invalid};
-use super::synthesis::{Piece, Place, Refused, Synthesis};
+use super::synthesis::{Piece, Place, Synthesis, TooMuch};
 use crate::io::clock;
 use crate::sandbox::World;
 use crate::sandbox::door::Peer;
@@ -37,10 +38,10 @@ pub(super) struct Format {
 }
 
 /// Reads the parameters that the socket and the REST form share.
-pub(super) fn format(query: &Query) -> Result<Format, Response> {
+pub(super) fn format(query: &Query) -> Result<Format, Refused> {
     let model = query.get("model").unwrap_or("aura-asteria-en");
     if !model.starts_with("aura-") {
-        return Err(super::refused(
+        return Err(Refused::new(
             StatusCode::BAD_REQUEST,
             "Bad Request",
             "No such model/version combination found.",
@@ -67,12 +68,12 @@ pub(super) async fn open(
     query: Result<axum::extract::Query<Vec<(String, String)>>, QueryRejection>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    if let Err(response) = super::authorize(&headers) {
-        return response;
+    if let Err(refused) = super::authorize(&headers) {
+        return refused.into_response();
     }
     let query = match query {
         Ok(axum::extract::Query(query)) => Query(query),
-        Err(_) => return invalid("not a query string"),
+        Err(_) => return invalid("not a query string").into_response(),
     };
     let format = query
         .only(&PARAMETERS)
@@ -82,7 +83,7 @@ pub(super) async fn open(
         });
     let format = match format {
         Ok(format) => format,
-        Err(response) => return response,
+        Err(refused) => return refused.into_response(),
     };
     let id = super::uuid();
     let dg_request_id = HeaderValue::from_str(&id);
@@ -228,8 +229,8 @@ impl Session<'_> {
                 }
                 Ok(())
             }
-            Err(Refused::Message) => Err(End::Close(1009, "BIG-0001: text too long")),
-            Err(Refused::Minute) => Err(End::Close(
+            Err(TooMuch::Message) => Err(End::Close(1009, "BIG-0001: text too long")),
+            Err(TooMuch::Minute) => Err(End::Close(
                 1008,
                 "DATA-0001: too many characters in the window",
             )),

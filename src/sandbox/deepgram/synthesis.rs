@@ -42,7 +42,7 @@ pub(super) enum Place {
 
 /// Too much text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum TooMuch {
     /// In one message.
     Message,
     /// In one minute.
@@ -78,16 +78,16 @@ impl Synthesis {
     }
 
     /// Takes text; gives what of it is rendered at once, if anything.
-    pub(super) fn speak(&mut self, text: &str, now: Instant) -> Result<Option<String>, Refused> {
+    pub(super) fn speak(&mut self, text: &str, now: Instant) -> Result<Option<String>, TooMuch> {
         let length = text.chars().count();
         if length > MAX_TEXT {
-            return Err(Refused::Message);
+            return Err(TooMuch::Message);
         }
         self.spoken
             .retain(|(at, _)| now.saturating_duration_since(*at) < WINDOW);
         let before: usize = self.spoken.iter().map(|(_, length)| length).sum();
         if before + length > MAX_CHARACTERS {
-            return Err(Refused::Minute);
+            return Err(TooMuch::Minute);
         }
         self.spoken.push_back((now, length));
         if self.text.ends_with(['.', '!', '?', ',', ':', ';']) {

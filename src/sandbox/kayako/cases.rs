@@ -16,7 +16,7 @@ pub(super) fn route(desk: &mut Desk, call: &Call, rest: &[&str]) -> Result<Answe
     let get = call.method == Method::GET;
     let post = call.method == Method::POST;
     match rest {
-        [] if get => list(desk, call),
+        [] if get => Ok(list(desk, call)),
         [] if post => create(desk, call),
         ["statuses"] if get => Ok(labels(desk, call, "case_status", STATUSES)),
         ["priorities"] if get => Ok(labels(desk, call, "case_priority", PRIORITIES)),
@@ -72,7 +72,7 @@ fn show(desk: &mut Desk, call: &Call, id: u64) -> Result<Value, Trouble> {
     Ok(View::new(desk, call).case(&case))
 }
 
-fn list(desk: &Desk, call: &Call) -> Result<Answer, Trouble> {
+fn list(desk: &Desk, call: &Call) -> Answer {
     let words = |name: &str| -> Option<Vec<String>> {
         let text = call.argument(name)?;
         Some(text.split(',').map(|word| word.trim().to_owned()).collect())
@@ -99,10 +99,10 @@ fn list(desk: &Desk, call: &Call) -> Result<Answer, Trouble> {
         .collect();
     cases.sort_by_key(|case| std::cmp::Reverse(case.change));
     let view = View::new(desk, call);
-    Ok(Answer::Many {
+    Answer::Many {
         resource: "case",
         data: cases.into_iter().map(|case| view.case(case)).collect(),
-    })
+    }
 }
 
 /// True when the user has this identity.

@@ -11,6 +11,8 @@ const HAND_OVER: &str = "hand_over";
 const END_CALL: &str = "end_call";
 /// Part of the question's words that a passage must hold to be an answer.
 const FIT: f32 = 0.5;
+/// So many words in its heading make a passage an answer to however long a question.
+const TITLED: usize = 2;
 /// Sentences quoted at most.
 const SENTENCES: usize = 2;
 
@@ -212,23 +214,44 @@ fn quote(prompt: &Prompt, caller: &str) -> Option<String> {
     if question.is_empty() {
         return None;
     }
-    let passages = prompt.items.iter().flat_map(|item| match item {
-        Item::Note(text) => passages(text),
-        _ => Vec::new(),
-    });
+    let passages = notes(&prompt.items).into_iter().flat_map(passages);
     let mut best: Option<(f32, String)> = None;
     for passage in passages {
-        let score = fit(&question, &passage);
         // Of equals the later one: the newest note belongs to the last words.
-        if score >= FIT && best.as_ref().is_none_or(|(other, _)| score >= *other) {
+        if let Some(score) = fit(&question, &passage)
+            && best.as_ref().is_none_or(|(other, _)| score >= *other)
+        {
             best = Some((score, sentences(&question, &passage)));
         }
     }
     best.map(|(_, text)| text)
 }
 
-/// Part of the question's words that a passage holds; words in its heading and in one sentence together count more.
-fn fit(question: &BTreeSet<String>, passage: &Passage) -> f32 {
+/// The notes of the last turn; where it has none, all notes.
+fn notes(items: &[Item]) -> Vec<&str> {
+    let turn = items
+        .iter()
+        .rposition(|item| !matches!(item, Item::Note(_) | Item::User(_)))
+        .map_or(0, |last| last + 1);
+    let texts = |items| -> Vec<&str> { note_texts(items).collect() };
+    let recent = texts(&items[turn..]);
+    if recent.is_empty() {
+        texts(items)
+    } else {
+        recent
+    }
+}
+
+fn note_texts(items: &[Item]) -> impl Iterator<Item = &str> {
+    items.iter().filter_map(|item| match item {
+        Item::Note(text) => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+/// How well a passage answers a question, if at all: by the part of the question's words that it holds, and the
+/// part in its heading.
+fn fit(question: &BTreeSet<String>, passage: &Passage) -> Option<f32> {
     let heading = content_words(&passage.heading);
     let body = content_words(&passage.sentences.join(" "));
     let total = question.len() as f32;
@@ -236,8 +259,8 @@ fn fit(question: &BTreeSet<String>, passage: &Passage) -> f32 {
         .iter()
         .filter(|word| heading.contains(*word) || body.contains(*word));
     let held = held.count() as f32 / total;
-    let titled = question.intersection(&heading).count() as f32 / total;
-    if held < FIT { 0.0 } else { held + titled }
+    let titled = question.intersection(&heading).count();
+    (held >= FIT || titled >= TITLED).then_some(held + titled as f32 / total)
 }
 
 fn sentences(question: &BTreeSet<String>, passage: &Passage) -> String {
@@ -249,40 +272,29 @@ fn sentences(question: &BTreeSet<String>, passage: &Passage) -> String {
     passage.sentences[from..to].join(" ")
 }
 
-/// Splits a note into passages: a line without a full stop at its end, a line that begins like a heading, or an
-/// opening tag starts one; all other text is sentences.
+/// The passages of a note: each begins with a heading. What stands before the first is not knowledge.
 fn passages(note: &str) -> Vec<Passage> {
     let mut passages: Vec<Passage> = Vec::new();
     for line in note.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        if line.starts_with("</") {
-            continue;
-        }
         if is_heading(line) {
             passages.push(Passage {
                 heading: line.to_owned(),
                 sentences: Vec::new(),
             });
-            continue;
-        }
-        let found = split(line);
-        match passages.last_mut() {
-            Some(passage) => passage.sentences.extend(found),
-            None => passages.push(Passage {
-                heading: String::new(),
-                sentences: found,
-            }),
+        } else if let Some(passage) = passages.last_mut() {
+            passage.sentences.extend(split(line));
         }
     }
     passages.retain(|passage| !passage.sentences.is_empty());
     passages
 }
 
+/// `[12] Title`, `# Title`, `Article 12: Title` and the like.
 fn is_heading(line: &str) -> bool {
-    line.starts_with(['#', '<', '[', '='])
-        || ["Article", "Title", "Passage", "Source"]
+    line.starts_with(['#', '['])
+        || ["Article", "Title", "Passage"]
             .iter()
             .any(|word| line.starts_with(word))
-        || !line.ends_with(['.', '!', '?', '"', ')'])
 }
 
 fn split(line: &str) -> Vec<String> {

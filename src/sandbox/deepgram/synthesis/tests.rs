@@ -83,10 +83,10 @@ fn too_much_text_is_refused() {
     let now = clock::now();
     assert_eq!(
         synthesis.speak(&"a".repeat(2_001), now),
-        Err(Refused::Message)
+        Err(TooMuch::Message)
     );
     assert!(synthesis.speak(&"a".repeat(2_000), now).is_ok());
-    assert_eq!(synthesis.speak(&"a".repeat(401), now), Err(Refused::Minute));
+    assert_eq!(synthesis.speak(&"a".repeat(401), now), Err(TooMuch::Minute));
     assert!(synthesis.speak(&"a".repeat(400), now).is_ok());
     let later = now + Duration::from_secs(60);
     assert!(synthesis.speak(&"a".repeat(2_000), later).is_ok());

@@ -87,6 +87,32 @@ fn it_hands_over_what_no_passage_answers() {
 }
 
 #[test]
+fn only_passages_are_knowledge_and_those_of_the_last_turn_first() {
+    let none =
+        Item::Note("The knowledge base has no article. Do not answer: call hand_over.".to_owned());
+    let items = vec![
+        note(),
+        user("hello"),
+        Item::Assistant("Hello".to_owned()),
+        none,
+        user("how do I reset my password, call me"),
+    ];
+    assert_eq!(called(reply(&prompt(items, &TOOLS))), "hand_over");
+    let items = vec![
+        note(),
+        user("hello"),
+        Item::Assistant("Hello".to_owned()),
+        user("how do I reset my password"),
+    ];
+    assert!(text(reply(&prompt(items, &TOOLS))).starts_with("To reset your password"));
+    let long = "good morning, since yesterday evening I cannot work because nobody here knows how a password is reset";
+    assert!(
+        text(reply(&prompt(vec![note(), user(long)], &TOOLS)))
+            .starts_with("To reset your password")
+    );
+}
+
+#[test]
 fn it_calls_no_tool_that_was_not_offered() {
     for words in [
         "where is my parcel?",
