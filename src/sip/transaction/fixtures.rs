@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Server, ServerEvent, ServerInvite};
+use super::{Client, ClientEvent, ClientInvite, Server, ServerEvent, ServerInvite};
 use crate::io::clock;
 
 /// A machine as the tests drive it.
@@ -41,6 +41,7 @@ macro_rules! machine {
 }
 
 machine!(
+    Client => ClientEvent, ClientInvite => ClientEvent,
     Server => ServerEvent, ServerInvite => ServerEvent
 );
 

@@ -13,10 +13,16 @@
 
 use std::time::Duration;
 
+mod client;
+mod client_invite;
+mod key;
 mod server;
 mod server_invite;
 mod timers;
 
+pub use client::Client;
+pub use client_invite::ClientInvite;
+pub use key::Key;
 pub use server::Server;
 pub use server_invite::ServerInvite;
 pub use timers::Timers;
