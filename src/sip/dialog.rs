@@ -44,8 +44,9 @@ impl Dialog {
         })
     }
 
-    /// The dialog of the INVITE's sender (RFC 3261 §12.1.2), made by a 101-299 that has a tag and
-    /// a Contact; `None` when either is missing.
+    /// The dialog of the INVITE's sender (RFC 3261 §12.1.2), made by a 101-299. A response without
+    /// Contact leaves the Request-URI as the remote target, one without a tag is of RFC 2543:
+    /// acknowledging such a 2xx as well as possible beats leaving the peer to repeat it.
     #[must_use]
     pub fn uac(invite: &Request, response: &Response) -> Option<Self> {
         let mut route_set = response.record_routes();
@@ -55,10 +56,13 @@ impl Dialog {
             local: invite.headers.get(&Name::From)?.clone(),
             local_tag: invite.from_tag()?,
             remote: response.headers.get(&Name::To)?.clone(),
-            remote_tag: Some(response.to_tag()?),
+            remote_tag: response.to_tag(),
             local_cseq: invite.cseq()?.number,
             remote_cseq: None,
-            remote_target: response.contact()?.uri.without_headers(),
+            remote_target: response
+                .contact()
+                .map_or_else(|| invite.uri.clone(), |contact| contact.uri)
+                .without_headers(),
             route_set,
         })
     }

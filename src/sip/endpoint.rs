@@ -1,1 +1,370 @@
 //! The endpoint: messages in, events out; transactions and sessions by key.
+//!
+//! It stands between the transport and the sessions (calls). It matches messages to transactions
+//! and dialogs, answers by itself whatever needs no session (OPTIONS, refusals, CANCEL), and asks
+//! for a session when an INVITE opens a call:
+//!
+//! ```text
+//!             handle_message            poll_event: Incoming, Session
+//! transport --------------->+----------+--------------------------> call
+//!           handle_flow_lost| Endpoint |handle_output, forget
+//!           <---------------+----------+<--------------------------
+//!             poll_transmit
+//! ```
+//!
+//! Refusals and OPTIONS are answered statelessly (RFC 3261 §8.2.7), so that a flood of them costs
+//! no memory. Queues need no limit of their own: the owner drains `poll_transmit` and `poll_event`
+//! after every input, one input gives at most three entries, a timeout at most two for each
+//! transaction that is due, and [`TRANSACTIONS_MAX`] bounds those.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::message::{self, Host, Message, Request, Response, StatusCode};
+use super::session::{Input, Output};
+use super::transaction::{ClientEvent, Key, ServerEvent, Timing};
+use super::{Flow, Random, SessionId, TransactionId, Transmit};
+
+mod counts;
+mod outputs;
+mod replies;
+mod requests;
+mod sessions;
+mod table;
+
+pub use counts::{Counts, Refusal, Totals};
+
+use counts::Counters;
+use sessions::Sessions;
+use table::{Entry, Machine, Table};
+
+/// Transactions an endpoint holds by default. At 1,500 calls a second some 96,000 linger (an INVITE
+/// and a BYE for 32 s each). New calls beyond it get 503 (counted as [`Refusal::Overload`]);
+/// requests inside dialogs have an eighth more, so that calls can still end.
+pub const TRANSACTIONS_MAX: usize = 128 * 1024;
+
+/// Sessions an endpoint holds by default: far above what one box can speak, since the number of
+/// calls is limited elsewhere; this bounds memory. Beyond it a call gets 503 ([`Refusal::Overload`]).
+pub const SESSIONS_MAX: usize = 16 * 1024;
+
+/// What an endpoint needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The value of Server in responses that the endpoint makes itself.
+    pub server_name: String,
+    /// The host that Via tells; the flow's own address when `None`. A public address behind NAT.
+    pub via_host: Option<Host>,
+    /// The timers.
+    pub timing: Timing,
+    /// See [`TRANSACTIONS_MAX`].
+    pub transactions_max: usize,
+    /// See [`SESSIONS_MAX`].
+    pub sessions_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server_name: "Ringwell".to_owned(),
+            via_host: None,
+            timing: Timing::default(),
+            transactions_max: TRANSACTIONS_MAX,
+            sessions_max: SESSIONS_MAX,
+        }
+    }
+}
+
+/// What an endpoint tells its owner.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A new call; 100 Trying has been sent. The owner makes a session of it, refuses it through
+    /// one, or calls [`Endpoint::forget`], which answers 500.
+    Incoming {
+        /// The id that the call's session has from now on.
+        session: SessionId,
+        /// The server transaction to answer on.
+        transaction: TransactionId,
+        /// The INVITE.
+        invite: Request,
+        /// The path it came by.
+        flow: Flow,
+    },
+    /// News for a session.
+    Session {
+        /// Whom it concerns.
+        session: SessionId,
+        /// The news.
+        input: Input,
+    },
+}
+
+/// The endpoint.
+#[derive(Debug)]
+pub struct Endpoint {
+    settings: Settings,
+    random: Random,
+    /// Keys the tags of stateless answers.
+    secret: [u64; 2],
+    accepting: bool,
+    table: Table,
+    sessions: Sessions,
+    counters: Counters,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+}
+
+impl Endpoint {
+    /// An endpoint without sessions that accepts calls.
+    #[must_use]
+    pub fn new(settings: Settings, mut random: Random) -> Self {
+        Self {
+            settings,
+            secret: [random.next_u64(), random.next_u64()],
+            random,
+            accepting: true,
+            table: Table::default(),
+            sessions: Sessions::default(),
+            counters: Counters::default(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Whether new calls are taken. While not, INVITE and OPTIONS outside dialogs get 503.
+    pub fn set_accepting(&mut self, accepting: bool) {
+        self.accepting = accepting;
+    }
+
+    /// One whole message, as a datagram or cut out of a stream.
+    pub fn handle_message(&mut self, bytes: Bytes, flow: Flow, now: Instant) {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            self.counters.totals.keepalives += 1;
+            return;
+        }
+        match message::parse(bytes) {
+            Ok(Message::Request(request)) => self.on_request(request, flow, now),
+            Ok(Message::Response(response)) => self.on_response(response, now),
+            Err(rejected) => self.answer_rejected(rejected, flow),
+        }
+    }
+
+    /// A connection is gone, or could not be made. Client transactions on it fail; responses that
+    /// are still due are sent to the port that the peer told in Via (RFC 3261 §18.2.2).
+    pub fn handle_flow_lost(&mut self, flow: Flow, now: Instant) {
+        for id in self.table.disconnect(flow) {
+            let Some(entry) = self.table.get_mut(id) else {
+                continue;
+            };
+            match &mut entry.machine {
+                Machine::ClientInvite(machine) => machine.handle_transport_error(),
+                Machine::Client(machine) => machine.handle_transport_error(),
+                Machine::ServerInvite(_) | Machine::Server(_) => {
+                    if let Some(via) = entry.request.as_ref().and_then(|it| it.top_via()) {
+                        entry.flow = replies::sent_by(&via, entry.flow);
+                    }
+                }
+            }
+            self.drive(id, now);
+        }
+        for session in self.sessions.disconnect(flow) {
+            self.tell(session, Input::FlowLost);
+        }
+    }
+
+    /// What a session asks for. Requests and ACKs of a session already forgotten are still sent.
+    pub fn handle_output(&mut self, session: SessionId, output: Output, now: Instant) {
+        match output {
+            Output::Respond {
+                transaction,
+                response,
+            } => self.respond(transaction, response, now),
+            Output::Request {
+                transaction,
+                request,
+                flow,
+            } => self.request(session, transaction, request, flow, now),
+            Output::Ack { request, flow } => self.acknowledge(request, flow),
+        }
+    }
+
+    /// An id for a session that this end starts.
+    pub fn start_session(&mut self) -> SessionId {
+        self.sessions.start()
+    }
+
+    /// The session is over. Its running transactions finish by themselves; what it has left
+    /// unanswered is answered 500 (its call) or 481 (a request inside it).
+    pub fn forget(&mut self, session: SessionId, now: Instant) {
+        let Some(record) = self.sessions.remove(session) else {
+            return;
+        };
+        for id in record.unanswered {
+            self.answer_for_the_forgotten(id, now);
+        }
+        let invite = record.invite.and_then(|id| self.table.get_mut(id));
+        if let Some(Machine::ClientInvite(machine)) = invite.map(|entry| &mut entry.machine) {
+            machine.handle_cancelled(now);
+        }
+        if let Some(id) = record.invite {
+            self.drive(id, now);
+        }
+    }
+
+    /// Time has come to [`Self::poll_timeout`].
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(id) = self.table.due(now) {
+            if let Some(entry) = self.table.get_mut(id) {
+                entry.handle_timeout(now);
+            }
+            self.drive(id, now);
+        }
+    }
+
+    /// The next message to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.table.deadline()
+    }
+
+    /// What there is and has been.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let [client_invite, client, server_invite, server] = self.table.kinds();
+        Counts {
+            client_invite,
+            client,
+            server_invite,
+            server,
+            sessions: self.sessions.len(),
+            totals: self.counters.totals,
+            refusals: self.counters.refusals(),
+        }
+    }
+
+    fn on_response(&mut self, response: Response, now: Instant) {
+        self.counters.totals.responses += 1;
+        let id = Key::of_response(&response).and_then(|key| self.table.find(&key));
+        let Some((id, entry)) = id.and_then(|id| Some((id, self.table.get_mut(id)?))) else {
+            self.counters.totals.stray_responses += 1;
+            return;
+        };
+        match &mut entry.machine {
+            Machine::ClientInvite(machine) => machine.handle_response(response, now),
+            Machine::Client(machine) => machine.handle_response(response, now),
+            Machine::ServerInvite(_) | Machine::Server(_) => {}
+        }
+        self.drive(id, now);
+    }
+
+    /// Drains a machine after a change, and forgets it when it is over.
+    fn drive(&mut self, id: TransactionId, now: Instant) {
+        if let Some(entry) = self.table.get_mut(id) {
+            if let Some(bytes) = entry.poll_transmit() {
+                let flow = entry.flow;
+                self.transmits.push_back(Transmit { flow, bytes });
+            }
+            self.pass_on(id, now);
+        }
+        self.table.refresh(id);
+    }
+
+    fn pass_on(&mut self, id: TransactionId, now: Instant) {
+        let Some(entry) = self.table.get_mut(id) else {
+            return;
+        };
+        let owner = entry.owner;
+        match &mut entry.machine {
+            Machine::ClientInvite(machine) => {
+                let event = machine.poll_event();
+                self.on_client_event(owner, event);
+            }
+            Machine::Client(machine) => {
+                let event = machine.poll_event();
+                self.on_client_event(owner, event);
+            }
+            Machine::ServerInvite(machine) => {
+                if let Some(ServerEvent::NotAcknowledged) = machine.poll_event() {
+                    self.counters.totals.unacknowledged += 1;
+                }
+            }
+            Machine::Server(machine) => match machine.poll_event() {
+                Some(ServerEvent::TryingDue) => self.send_trying(id, now),
+                Some(ServerEvent::Unanswered) => {
+                    self.counters.totals.unanswered += 1;
+                    self.settle(id);
+                }
+                Some(ServerEvent::Acknowledged | ServerEvent::NotAcknowledged) | None => {}
+            },
+        }
+    }
+
+    fn on_client_event(&mut self, owner: Option<table::Owner>, event: Option<ClientEvent>) {
+        let Some(event) = event else {
+            return;
+        };
+        match event {
+            ClientEvent::Response(_) => {}
+            ClientEvent::TimedOut => self.counters.totals.timed_out += 1,
+            ClientEvent::TransportFailed => self.counters.totals.transport_failed += 1,
+        }
+        let Some(table::Owner {
+            session,
+            transaction,
+        }) = owner
+        else {
+            return;
+        };
+        let failed = |status| Input::Failed {
+            transaction,
+            status,
+        };
+        let input = match event {
+            ClientEvent::Response(response) => Input::Response {
+                transaction,
+                response,
+            },
+            ClientEvent::TimedOut => failed(StatusCode::REQUEST_TIMEOUT),
+            ClientEvent::TransportFailed => failed(StatusCode::SERVICE_UNAVAILABLE),
+        };
+        self.tell(session, input);
+    }
+
+    fn tell(&mut self, session: SessionId, input: Input) {
+        if self.sessions.contains(session) {
+            self.events.push_back(Event::Session { session, input });
+        }
+    }
+
+    fn transmit(&mut self, transmit: Transmit) {
+        self.transmits.push_back(transmit);
+    }
+
+    /// A server transaction is answered for good, or will never be.
+    fn settle(&mut self, id: TransactionId) {
+        let Some(entry) = self.table.get_mut(id) else {
+            return;
+        };
+        entry.request = None;
+        let record = entry
+            .owner
+            .and_then(|owner| self.sessions.get_mut(owner.session));
+        if let Some(record) = record {
+            record.unanswered.retain(|unanswered| *unanswered != id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

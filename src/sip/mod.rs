@@ -2,9 +2,11 @@
 
 use core::net::SocketAddr;
 
+pub mod capabilities;
 pub mod dialog;
 pub mod endpoint;
 pub mod message;
+pub mod next_hop;
 pub mod session;
 pub mod transaction;
 
@@ -15,6 +17,26 @@ pub enum Transport {
     Udp,
     /// A reliable stream.
     Tcp,
+}
+
+impl Transport {
+    /// As Via spells it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        }
+    }
+
+    /// What the transaction machines need to know of it.
+    #[must_use]
+    pub fn reliability(self) -> transaction::Reliability {
+        match self {
+            Self::Udp => transaction::Reliability::Unreliable,
+            Self::Tcp => transaction::Reliability::Reliable,
+        }
+    }
 }
 
 /// The path of a message: one UDP address pair, or one TCP connection.

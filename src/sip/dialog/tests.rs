@@ -139,10 +139,12 @@ fn tags_and_call_id_make_the_dialog() {
 }
 
 #[test]
-fn without_contact_or_tag_there_is_no_dialog() {
+fn without_contact_the_receiver_has_no_dialog_and_the_sender_its_request_uri() {
     let mut bare = invite(&[]);
     bare.headers.remove(&Name::Contact);
     assert!(Dialog::uas(&bare, "ours").is_none());
-    let ringing = Response::to_request(&invite(&[]), StatusCode::RINGING);
-    assert!(Dialog::uac(&invite(&[]), &ringing).is_none());
+    let mut response = answered(&invite(&[]));
+    response.headers.remove(&Name::Contact);
+    let dialog = Dialog::uac(&invite(&[]), &response).unwrap();
+    assert_eq!(dialog.ack(100).uri.to_string(), "sip:box@192.0.2.9");
 }

@@ -13,6 +13,8 @@ pub enum Input {
         transaction: TransactionId,
         /// The request.
         request: Request,
+        /// The path it came by; later requests of ours follow it.
+        flow: Flow,
     },
     /// The ACK of a 2xx.
     Ack(Request),
@@ -32,6 +34,8 @@ pub enum Input {
         /// 408 or 503 (RFC 3261 §8.1.3.1).
         status: super::message::StatusCode,
     },
+    /// The connection that the dialog was last heard on is gone.
+    FlowLost,
 }
 
 /// What a session asks of the endpoint.
@@ -73,6 +77,8 @@ pub enum Event {
     Answered,
     /// The ACK was received or sent.
     Confirmed,
+    /// A key was pressed, told by INFO (application/dtmf-relay): `0-9*#A-D`.
+    Digit(char),
     /// The session is over; nothing follows.
     Ended(Ended),
 }

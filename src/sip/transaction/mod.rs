@@ -22,7 +22,7 @@ mod timers;
 
 pub use client::Client;
 pub use client_invite::ClientInvite;
-pub use key::Key;
+pub use key::{Key, has_cookie};
 pub use server::Server;
 pub use server_invite::ServerInvite;
 pub use timers::Timers;
