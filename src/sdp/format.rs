@@ -1,0 +1,100 @@
+//! RTP formats of an audio stream (RFC 3551 §6, RFC 4733 §7): what its payload types mean.
+
+use super::{Attribute, Media};
+use crate::audio::Law;
+
+/// Clock rate of every format that is taken.
+const CLOCK_RATE: &str = "8000";
+/// Packet duration where nothing is said (RFC 3551 §4.5).
+const DEFAULT_PTIME_MS: u16 = 20;
+
+/// What a payload type stands for, as far as it is of use here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// G.711.
+    Audio(Law),
+    /// Named telephone events.
+    TelephoneEvent,
+}
+
+impl Format {
+    fn from_rtpmap(encoding: &str) -> Option<Self> {
+        let mut parts = encoding.split('/').map(str::trim);
+        let name = parts.next()?.to_ascii_uppercase();
+        if parts.next()? != CLOCK_RATE || !matches!(parts.next(), None | Some("" | "1")) {
+            return None;
+        }
+        match name.as_str() {
+            "PCMU" => Some(Self::Audio(Law::Mu)),
+            "PCMA" => Some(Self::Audio(Law::A)),
+            "TELEPHONE-EVENT" => Some(Self::TelephoneEvent),
+            _ => None,
+        }
+    }
+
+    /// Payload types 0 and 8 need no `a=rtpmap` (RFC 3551 §6).
+    fn assigned(payload_type: u8) -> Option<Self> {
+        match payload_type {
+            0 => Some(Self::Audio(Law::Mu)),
+            8 => Some(Self::Audio(Law::A)),
+            _ => None,
+        }
+    }
+
+    /// The encoding in an `a=rtpmap`.
+    fn encoding(self) -> &'static str {
+        match self {
+            Self::Audio(Law::Mu) => "PCMU/8000",
+            Self::Audio(Law::A) => "PCMA/8000",
+            Self::TelephoneEvent => "telephone-event/8000",
+        }
+    }
+
+    /// The `a=rtpmap` that binds it to a payload type.
+    pub(super) fn rtpmap(self, payload_type: u8) -> Attribute {
+        Attribute::new("rtpmap", format!("{payload_type} {}", self.encoding()))
+    }
+}
+
+impl Media {
+    /// The payload types that mean something here, in the order of preference.
+    pub(super) fn audio_formats(&self) -> impl Iterator<Item = (u8, Format)> {
+        self.formats.iter().filter_map(|text| {
+            let payload_type = text.parse().ok().filter(|&number: &u8| number < 128)?;
+            let format = match self.of_format("rtpmap", payload_type) {
+                Some(encoding) => Format::from_rtpmap(encoding),
+                None => Format::assigned(payload_type),
+            };
+            Some((payload_type, format?))
+        })
+    }
+
+    /// The payload type of a format.
+    pub(super) fn payload_type(&self, wanted: Format) -> Option<u8> {
+        let mut formats = self.audio_formats();
+        formats.find_map(|(number, format)| (format == wanted).then_some(number))
+    }
+
+    /// The value of an attribute that begins with a payload type (`a=rtpmap:`, `a=fmtp:`).
+    pub(super) fn of_format(&self, name: &str, payload_type: u8) -> Option<&str> {
+        let named = |attribute: &&Attribute| attribute.name.eq_ignore_ascii_case(name);
+        let mut values = self.attributes.iter().filter(named);
+        values.find_map(|attribute| {
+            let (number, rest) = attribute.value.as_deref()?.split_once([' ', '\t'])?;
+            (number.parse() == Ok(payload_type)).then_some(rest.trim())
+        })
+    }
+
+    /// The packet duration to send this side: what it asks for, within its `a=maxptime`, 10 to 60 ms in steps
+    /// of 10.
+    pub(super) fn packet_ms(&self) -> u16 {
+        let number = |name| self.attribute(name)?.trim().parse::<f32>().ok();
+        let wanted = number("ptime").filter(|&ms| ms >= 1.0);
+        let longest = number("maxptime").filter(|&ms| ms >= 1.0);
+        let wanted = wanted.unwrap_or(f32::from(DEFAULT_PTIME_MS));
+        let wanted = wanted.min(longest.unwrap_or(f32::INFINITY));
+        let tens = (1..=6_u16).rev().map(|tens| tens * 10);
+        let mut fitting = tens.filter(|&ms| f32::from(ms) <= wanted);
+        fitting.next().unwrap_or(10)
+    }
+}
