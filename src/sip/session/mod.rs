@@ -1,8 +1,71 @@
 //! One call's signalling (RFC 3261 §13-15): a dialog, its offer/answer, and the verbs of a call.
+//!
+//! ```text
+//!           incoming                          outgoing
+//!              v                                 v
+//!        +-----------+ CANCEL, BYE         +-----------+ 300-699, silence
+//!        |  INVITED  |-------------+       | INVITING  |-------------+
+//!        +-----------+ refuse      |       +-----------+             |
+//!   accept: 200 |                  |  2xx: ACK |                     |
+//!               v                  |           |                     |
+//!        +-----------------------------------------+                 |
+//!        | ESTABLISHED  (a 2xx of ours may wait    |---+ re-INVITE,  |
+//!        |              for its ACK: repeated)     |<--+ UPDATE ..   |
+//!        +-----------------------------------------+                 |
+//!          | hang_up, no ACK: BYE  |     | BYE from peer             |
+//!          v                       |     |                           |
+//!        +-----------+ response    |     v                           |
+//!        |  CLOSING  |----------->+-----------+<---------------------+
+//!        +-----------+            |   OVER    |
+//!                                 +-----------+
+//! ```
+//!
+//! One file per verb. The owner gives inputs, then drains [`Session::poll_output`] and
+//! [`Session::poll_event`]. After [`Event::Ended`] nothing follows and the endpoint may forget it.
 
-use super::message::{Request, Response};
-use super::{Flow, TransactionId};
-use crate::sdp::Negotiated;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::dialog::Dialog;
+use super::message::{Request, Response, StatusCode, Uri};
+use super::next_hop::Path;
+use super::transaction::{Timers, Timing};
+use super::{Flow, Random, TransactionId};
+use crate::sdp::{Local, Negotiated};
+
+mod accept;
+mod ack;
+mod body;
+mod bye;
+mod cancel;
+mod info;
+mod inside;
+mod invite;
+mod media;
+mod reinvite;
+mod reply;
+mod update;
+
+pub use invite::Call;
+
+use accept::{Invited, Unacknowledged};
+use invite::{Inviting, Outgoing};
+use media::Media;
+
+/// What a session needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the peer shall send its requests: our Contact.
+    pub contact: Uri,
+    /// The value of Server and User-Agent.
+    pub server_name: String,
+    /// Our side of the media.
+    pub local_media: Local,
+    /// The timers.
+    pub timing: Timing,
+}
 
 /// What the endpoint tells a session.
 #[derive(Clone, Debug)]
@@ -32,7 +95,7 @@ pub enum Input {
         /// The client transaction.
         transaction: TransactionId,
         /// 408 or 503 (RFC 3261 §8.1.3.1).
-        status: super::message::StatusCode,
+        status: StatusCode,
     },
     /// The connection that the dialog was last heard on is gone.
     FlowLost,
@@ -104,3 +167,227 @@ pub enum Party {
     /// Neither: a timer or the network.
     Network,
 }
+
+/// The session.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    random: Random,
+    state: State,
+    call_id: Bytes,
+    local_tag: String,
+    /// Where the peer was last heard.
+    flow: Flow,
+    path: Path,
+    /// Of an outgoing call only from the first tagged response on.
+    dialog: Option<Dialog>,
+    media: Media,
+    /// A 2xx of ours that waits for its ACK.
+    unacknowledged: Option<Unacknowledged>,
+    /// The wish to hang up, waiting for that ACK (RFC 3261 §15).
+    parting: Option<String>,
+    /// Our INVITE and its ACK.
+    outgoing: Option<Outgoing>,
+    timers: Timers<Timer>,
+    last_transaction: u64,
+    outputs: VecDeque<Output>,
+    events: VecDeque<Event>,
+}
+
+#[derive(Debug)]
+enum State {
+    Invited(Invited),
+    Inviting(Inviting),
+    Established,
+    Closing { bye: TransactionId, ended: Ended },
+    Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timer {
+    /// Asks for more time to answer the INVITE.
+    Extend,
+    /// Repeats the 2xx.
+    Repeat,
+    /// Gives up waiting for the ACK.
+    NoAck,
+    /// Gives up waiting for the endpoint's word on the BYE.
+    Closed,
+}
+
+/// Outputs and events a session holds, each. One input gives at most four of either and the owner
+/// drains after each, so a full queue is a broken invariant: the newest is dropped with an ERROR
+/// line, which is its counter.
+const QUEUE_MAX: usize = 32;
+
+/// How often an unanswered INVITE gets another provisional response, so that proxies keep waiting
+/// (RFC 3261 §13.3.1.1).
+const EXTEND: Duration = Duration::from_secs(60);
+
+impl Session {
+    /// An input from the endpoint.
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Request {
+                transaction,
+                request,
+                flow,
+            } => self.on_request(transaction, &request, flow, now),
+            Input::Ack(request) => self.on_ack(&request, now),
+            Input::Cancelled => self.on_cancelled(),
+            Input::Response {
+                transaction,
+                response,
+            } => self.on_response(transaction, &response, now),
+            Input::Failed {
+                transaction,
+                status,
+            } => self.on_failed(transaction, status),
+            Input::FlowLost => self.path = Path::Lost,
+        }
+    }
+
+    /// Time has come to [`Self::poll_timeout`].
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Extend => self.ring(now),
+                Timer::Repeat => self.repeat_2xx(now),
+                Timer::NoAck => self.on_no_ack(now),
+                Timer::Closed => self.on_closed(),
+            }
+        }
+    }
+
+    /// Ends the call in whatever way its state asks for: BYE, CANCEL, or a refusal. The text goes
+    /// out as Reason (RFC 3326). A call whose ACK is still missing is ended when that has come or
+    /// was given up (RFC 3261 §15).
+    pub fn hang_up(&mut self, text: &str, now: Instant) {
+        match &self.state {
+            State::Invited(_) => self.refuse_because(StatusCode::TEMPORARILY_UNAVAILABLE, text),
+            State::Inviting(_) => self.cancel(text),
+            State::Established => self.part(text, now),
+            State::Closing { .. } | State::Over => {}
+        }
+    }
+
+    /// The next thing to give to the endpoint.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.earliest()
+    }
+
+    /// Whether [`Event::Ended`] has been given.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// The Call-ID, for logs.
+    #[must_use]
+    pub fn call_id(&self) -> &Bytes {
+        &self.call_id
+    }
+
+    fn new(
+        call_id: Bytes,
+        flow: Flow,
+        settings: Settings,
+        mut random: Random,
+        state: State,
+    ) -> Self {
+        Self {
+            local_tag: random.token(),
+            random,
+            state,
+            call_id,
+            flow,
+            path: Path::Up,
+            dialog: None,
+            media: Media::new(settings.local_media.clone()),
+            settings,
+            unacknowledged: None,
+            parting: None,
+            outgoing: None,
+            timers: Timers::default(),
+            last_transaction: 0,
+            outputs: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    fn on_response(&mut self, transaction: TransactionId, response: &Response, now: Instant) {
+        if self
+            .outgoing
+            .as_ref()
+            .is_some_and(|it| it.transaction == transaction)
+        {
+            return self.on_invite_response(response, now);
+        }
+        if response.status.is_final() {
+            self.on_bye_finished(transaction);
+        }
+    }
+
+    fn on_failed(&mut self, transaction: TransactionId, status: StatusCode) {
+        if self
+            .outgoing
+            .as_ref()
+            .is_some_and(|it| it.transaction == transaction)
+        {
+            return self.on_invite_failed(status);
+        }
+        self.on_bye_finished(transaction);
+    }
+
+    /// The state is OVER: nothing follows.
+    fn end(&mut self, by: Party, status: Option<StatusCode>, text: impl Into<String>) {
+        self.end_as(Ended {
+            by,
+            status: status.map(|status| status.0),
+            text: text.into(),
+        });
+    }
+
+    fn end_as(&mut self, ended: Ended) {
+        self.state = State::Over;
+        self.timers.clear();
+        self.unacknowledged = None;
+        self.parting = None;
+        self.tell(Event::Ended(ended));
+    }
+
+    fn new_transaction(&mut self) -> TransactionId {
+        self.last_transaction += 1;
+        TransactionId(self.last_transaction)
+    }
+
+    fn put(&mut self, output: Output) {
+        push(&mut self.outputs, output);
+    }
+
+    fn tell(&mut self, event: Event) {
+        push(&mut self.events, event);
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T) {
+    if queue.len() < QUEUE_MAX {
+        queue.push_back(item);
+    } else {
+        log::error!("a session's queue is not drained");
+    }
+}
+
+#[cfg(test)]
+mod tests;

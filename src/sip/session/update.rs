@@ -1,0 +1,41 @@
+//! UPDATE from the peer (RFC 3311 §5.2): a target refresh, with or without an offer.
+
+use super::{Event, Session, State, body};
+use crate::sip::TransactionId;
+use crate::sip::message::{Request, StatusCode};
+
+impl Session {
+    pub(super) fn on_update(&mut self, transaction: TransactionId, update: &Request) {
+        let offer = match body::session_description(&update.headers, &update.body) {
+            Ok(offer) => offer,
+            Err(foreign) => {
+                let response = self.foreign_body(update, foreign);
+                return self.respond(transaction, response);
+            }
+        };
+        let mut response = self.reply_with_contact(update, StatusCode::OK);
+        if let Some(offer) = offer {
+            if self.media.is_waiting() {
+                let status = StatusCode::REQUEST_PENDING;
+                return self.respond_status(transaction, update, status);
+            }
+            if matches!(self.state, State::Invited(_)) {
+                return self.respond_later(transaction, update);
+            }
+            match self.media.answer(&offer) {
+                Ok((answer, negotiated)) => {
+                    response = response.with_body("application/sdp", answer);
+                    self.tell(Event::Negotiated(negotiated));
+                }
+                Err(refused) => {
+                    let response = self.refused_offer(update, &refused);
+                    return self.respond(transaction, response);
+                }
+            }
+        }
+        if let Some(dialog) = &mut self.dialog {
+            dialog.refresh_target(update.contact());
+        }
+        self.respond(transaction, response);
+    }
+}
