@@ -103,3 +103,6 @@ impl Random {
         Self::new([self.next_u64(), self.next_u64()])
     }
 }
+
+#[cfg(test)]
+mod tests;
