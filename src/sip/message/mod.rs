@@ -12,6 +12,7 @@ mod host;
 mod index;
 mod lines;
 mod method;
+mod multipart;
 mod name;
 mod rejected;
 mod scan;

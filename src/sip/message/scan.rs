@@ -108,7 +108,7 @@ pub(super) fn quoted_end(bytes: &[u8]) -> Option<usize> {
 
 /// A value without its quotes and escapes; one that is not quoted stays as it is.
 pub(super) fn unquote(value: &Bytes) -> Bytes {
-    let quoted = value.len() >= 2 && value.starts_with(b"\"") && value.ends_with(b"\"");
+    let quoted = value.starts_with(b"\"") && quoted_end(value) == Some(value.len());
     if !quoted {
         return value.clone();
     }
@@ -154,17 +154,4 @@ pub(super) fn one_line(value: Bytes) -> Bytes {
 /// Bytes as text for logs.
 pub(super) fn lossy(bytes: &[u8], out: &mut fmt::Formatter<'_>) -> fmt::Result {
     out.write_str(&String::from_utf8_lossy(bytes))
-}
-
-/// A comma list of `first` and `rest`.
-pub(super) fn join(first: Bytes, rest: &[Bytes]) -> Bytes {
-    if rest.is_empty() {
-        return first;
-    }
-    let mut joined = first.to_vec();
-    for element in rest {
-        joined.extend_from_slice(b", ");
-        joined.extend_from_slice(element);
-    }
-    joined.into()
 }

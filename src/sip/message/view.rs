@@ -2,13 +2,23 @@
 
 use bytes::Bytes;
 
-use super::{CSeq, Headers, Name, NameAddr, Request, Response, Via, scan};
+use super::{CSeq, Headers, Name, NameAddr, Request, Response, Via, multipart, scan};
 
 impl Headers {
     /// The first Via value.
     #[must_use]
     pub fn top_via(&self) -> Option<Via> {
         Via::parse(&self.elements(&Name::Via).next()?)
+    }
+
+    fn set_top_via(&mut self, via: &Via) {
+        let mut line = Bytes::from(via).to_vec();
+        let rest = self.get(&Name::Via).map(|value| scan::split(value, b','));
+        for below in rest.into_iter().flatten().skip(1) {
+            line.extend_from_slice(b", ");
+            line.extend_from_slice(&below);
+        }
+        self.set_first(Name::Via, line);
     }
 
     /// The addresses of a header (Contact, Route, P-Asserted-Identity ..) in order; unreadable ones are left out.
@@ -28,6 +38,12 @@ impl Headers {
     #[must_use]
     pub fn cseq(&self) -> Option<CSeq> {
         CSeq::parse(self.get(&Name::CSeq)?)
+    }
+
+    /// Type and subtype of the body in lower case, without parameters: `application/sdp`.
+    #[must_use]
+    pub fn content_type(&self) -> Option<String> {
+        multipart::media_type(self.get(&Name::ContentType)?)
     }
 }
 
@@ -50,8 +66,7 @@ macro_rules! views {
 
                 /// Replaces the topmost Via, such as by one with `received` and `rport` set.
                 pub fn set_top_via(&mut self, via: &Via) {
-                    let rest: Vec<Bytes> = self.headers.elements(&Name::Via).skip(1).collect();
-                    self.headers.set(Name::Via, scan::join(via.into(), &rest));
+                    self.headers.set_top_via(via);
                 }
 
                 /// From; always there in what `parse` let through.
@@ -106,6 +121,14 @@ macro_rules! views {
                 #[must_use]
                 pub fn record_routes(&self) -> Vec<NameAddr> {
                     self.headers.addresses(&Name::RecordRoute)
+                }
+
+                /// The body of this type (`application/sdp`): the whole, or the first such part of a multipart body
+                /// (RFC 5621).
+                #[must_use]
+                pub fn body_of(&self, media_type: &str) -> Option<Bytes> {
+                    let stated = self.headers.get(&Name::ContentType)?;
+                    multipart::find(stated, &self.body, media_type)
                 }
 
                 /// Max-Forwards; more than 255 counts as 255.

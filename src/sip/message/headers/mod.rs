@@ -90,6 +90,15 @@ impl Headers {
         self.entries.insert(at, (name, clean(value.into())));
     }
 
+    /// Replaces the first line of `name` and leaves its others, or appends it.
+    pub fn set_first(&mut self, name: Name, value: impl Into<Bytes>) {
+        let value = clean(value.into());
+        match self.entries.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, old)) => *old = value,
+            None => self.entries.push((name, value)),
+        }
+    }
+
     /// Removes every value of `name`.
     pub fn remove(&mut self, name: &Name) {
         self.entries.retain(|(other, _)| other != name);
