@@ -5,6 +5,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::lines::{Lines, head_end};
 use super::{MAX_HEAD, MAX_MESSAGE, Message, Name, Rejected, parse, scan};
 
+#[cfg(test)]
+mod tests;
+
 /// What a stream carried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
@@ -112,9 +115,10 @@ impl StreamFramer {
     fn fail(&mut self, head: usize) -> Frame {
         let head = self.buffer.split_to(head).freeze();
         self.stop();
-        let refused = parse(head).err();
-        let too_large = || Rejected::silently("message longer than 64 KiB");
-        Frame::Broken(refused.unwrap_or_else(too_large))
+        Frame::Broken(match parse(head) {
+            Ok(_) => Rejected::silently("message longer than 64 KiB"),
+            Err(rejected) => rejected,
+        })
     }
 
     fn stop(&mut self) {

@@ -7,6 +7,9 @@ use bytes::Bytes;
 
 use super::scan;
 
+#[cfg(test)]
+mod tests;
+
 /// A host: an address, or a name to look up.
 #[derive(Clone, Debug)]
 pub enum Host {

@@ -197,6 +197,10 @@ fn cut_body(lengths: &[Bytes], rest: Bytes, problem: &mut Problem) -> Bytes {
     }
     match scan::number::<usize>(length) {
         Some(length) if length <= rest.len() => rest.slice(..length),
+        Some(MAX_MESSAGE..) => {
+            problem.get_or_insert((StatusCode::MESSAGE_TOO_LARGE, "message longer than 64 KiB"));
+            rest
+        }
         Some(_) => {
             blame(problem, "Content-Length larger than the body");
             rest

@@ -7,6 +7,9 @@ use bytes::Bytes;
 
 use super::scan;
 
+#[cfg(test)]
+mod tests;
+
 macro_rules! names {
     ($($variant:ident $spelling:literal $(or $compact:literal)?, $rfc:literal;)*) => {
         /// A header name; compact forms are resolved, case does not count.

@@ -5,6 +5,9 @@ use core::str::FromStr;
 
 use bytes::Bytes;
 
+#[cfg(test)]
+mod tests;
+
 /// Whether `bytes` is a token of RFC 3261 §25.1.
 pub(super) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))

@@ -8,6 +8,9 @@ use bytes::Bytes;
 use super::headers::Params;
 use super::{Host, scan};
 
+#[cfg(test)]
+mod tests;
+
 mod compare;
 
 /// A URI's scheme, as far as this product cares.

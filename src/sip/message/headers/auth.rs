@@ -4,6 +4,9 @@ use bytes::Bytes;
 
 use crate::sip::message::scan;
 
+#[cfg(test)]
+mod tests;
+
 /// A challenge (WWW-Authenticate, Proxy-Authenticate) or credentials (Authorization, Proxy-Authorization).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {

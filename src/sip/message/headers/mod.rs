@@ -12,6 +12,8 @@ mod rack;
 mod reason;
 mod replaces;
 mod session_expires;
+#[cfg(test)]
+mod tests;
 mod via;
 
 pub use auth::Auth;

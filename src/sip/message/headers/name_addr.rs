@@ -5,6 +5,9 @@ use bytes::Bytes;
 use super::Params;
 use crate::sip::message::{Uri, scan};
 
+#[cfg(test)]
+mod tests;
+
 /// A display name, a URI and header parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameAddr {

@@ -7,6 +7,9 @@ use bytes::Bytes;
 use super::Params;
 use crate::sip::message::{Host, scan};
 
+#[cfg(test)]
+mod tests;
+
 /// One Via value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Via {
