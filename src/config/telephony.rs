@@ -1,0 +1,159 @@
+//! The tables of the telephone side. What each key means to an administrator stands in
+//! `config/ringwell.toml`; the cross-field rules stand in `check.rs`.
+
+use core::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::values::{Cidr, PortRange, duration};
+
+/// `[sip]`: where calls come in.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sip {
+    /// UDP addresses to listen on.
+    pub listen_udp: Vec<SocketAddr>,
+    /// TCP addresses to listen on.
+    pub listen_tcp: Vec<SocketAddr>,
+    /// The address peers reach this box at, where it is not the one of its own interface.
+    pub public_address: Option<IpAddr>,
+    /// What the Server header says.
+    pub server_name: String,
+    /// What a source address gets that no line allows.
+    pub unknown_source: UnknownSource,
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        let everywhere = SocketAddr::from(([0, 0, 0, 0], 5060));
+        Self {
+            listen_udp: vec![everywhere],
+            listen_tcp: vec![everywhere],
+            public_address: None,
+            server_name: "Ringwell".to_owned(),
+            unknown_source: UnknownSource::Drop,
+        }
+    }
+}
+
+/// What a stranger gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownSource {
+    /// Silence.
+    Drop,
+    /// 403 Forbidden.
+    Forbid,
+}
+
+/// `[[line]]`: a peer that may call.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// Its name in logs and status.
+    pub name: String,
+    /// How it is attached.
+    #[serde(default = "trunk")]
+    pub kind: LineKind,
+    /// Source addresses of its signalling.
+    pub allow: Vec<Cidr>,
+    /// Transports it may use.
+    #[serde(default = "any_transport")]
+    pub transport: LineTransport,
+    /// Whether `echo` and `tone` answer on it.
+    #[serde(default)]
+    pub diagnostics: bool,
+}
+
+/// How a line is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineKind {
+    /// A PBX or provider that sends calls from known addresses, without registration.
+    Trunk,
+}
+
+fn trunk() -> LineKind {
+    LineKind::Trunk
+}
+
+/// Transports a line may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineTransport {
+    /// Whatever is listened on.
+    Any,
+    /// UDP alone.
+    Udp,
+    /// TCP alone.
+    Tcp,
+}
+
+fn any_transport() -> LineTransport {
+    LineTransport::Any
+}
+
+/// `[calls]`: limits of calls.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Calls {
+    /// Calls at once; one more is answered 503.
+    pub max: usize,
+    /// How long the answer may wait for ear and voice.
+    #[serde(with = "duration")]
+    pub answer_after_max: Duration,
+    /// A call is ended politely after this time.
+    #[serde(with = "duration")]
+    pub max_duration: Duration,
+    /// How long calls may go on after the daemon was asked to stop.
+    #[serde(with = "duration")]
+    pub drain_limit: Duration,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            max: 20,
+            answer_after_max: Duration::from_secs(2),
+            max_duration: Duration::from_mins(30),
+            drain_limit: Duration::from_mins(1),
+        }
+    }
+}
+
+/// `[media]`: RTP.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Media {
+    /// UDP ports for RTP and RTCP.
+    pub ports: PortRange,
+    /// The address to send and receive audio on; the signalling's own when absent.
+    pub address: Option<IpAddr>,
+    /// Media threads.
+    pub threads: usize,
+    /// Give up when no audio came after the answer for this long.
+    #[serde(with = "duration")]
+    pub timeout_initial: Duration,
+    /// Give up when audio stopped in mid-call for this long.
+    #[serde(with = "duration")]
+    pub timeout_running: Duration,
+    /// Ask the kernel for real-time scheduling of the media threads.
+    pub realtime: bool,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            ports: PortRange {
+                first: 10_000,
+                last: 10_999,
+            },
+            address: None,
+            threads: 1,
+            timeout_initial: Duration::from_secs(15),
+            timeout_running: Duration::from_secs(30),
+            realtime: true,
+        }
+    }
+}
