@@ -19,7 +19,7 @@ mod values;
 
 pub use appliance::{Control, Log, State};
 pub use error::{ConfigError, Problem};
-pub use secrets::{Environment, Secrets};
+pub use secrets::{Environment, SecretError, SecretString, Secrets};
 pub use services::{
     Assistant, Dialect, Ear, EarProvider, Effort, Helpdesk, HelpdeskKind, Knowledge, Model,
     SystemRole, TicketPolicy, TokenKey, Voice, VoiceProvider,

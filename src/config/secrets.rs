@@ -31,6 +31,17 @@ impl fmt::Debug for Secrets {
     }
 }
 
+/// A secret that is missing or unusable, in a sentence with the remedy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {text}")]
+pub struct SecretError {
+    /// As in `ear.key`.
+    pub key: &'static str,
+    /// The configuration names no place, so a systemd credential is awaited.
+    pub awaits_credential: bool,
+    text: String,
+}
+
 type Variables = dyn Fn(&str) -> Option<OsString>;
 
 /// What the process was started with; a test gives its own.
@@ -81,8 +92,8 @@ impl Secrets {
     /// Reads the secrets of `config`. A key named in the file wins over the credential.
     ///
     /// # Errors
-    /// One sentence for each secret that is missing or unusable, with the remedy.
-    pub fn read(config: &Config, environment: &Environment) -> Result<Self, Vec<String>> {
+    /// One for each secret that is missing or unusable.
+    pub fn read(config: &Config, environment: &Environment) -> Result<Self, Vec<SecretError>> {
         let places = [
             Place {
                 key: "ear.key",
@@ -117,7 +128,11 @@ impl Secrets {
         let [ear, voice, model, helpdesk] = places.map(|place| {
             let read = place.read(environment);
             read.unwrap_or_else(|error| {
-                errors.push(format!("{}: {error}", place.key));
+                errors.push(SecretError {
+                    key: place.key,
+                    awaits_credential: place.file.is_none() && place.env.is_none(),
+                    text: error,
+                });
                 None
             })
         });

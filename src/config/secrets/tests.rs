@@ -58,6 +58,9 @@ fn each_source_is_read() {
 fn what_is_missing_is_named_with_its_remedy() {
     let errors = Secrets::read(&config(), &Environment::new(|_| None)).unwrap_err();
     assert_eq!(errors.len(), 4, "{errors:?}");
+    let awaits: Vec<bool> = errors.iter().map(|e| e.awaits_credential).collect();
+    assert_eq!(awaits, [false, true, true, true]);
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
     assert!(errors[0].starts_with("ear.key: the environment has no EAR"));
     assert!(errors[1].contains("`deepgram-key`") && errors[1].contains("voice.key_file"));
     assert!(errors[2].contains("`model-key`"));
@@ -72,6 +75,7 @@ fn a_file_open_to_others_is_refused() {
     config.model.key_file = Some(file.clone());
     let refusal = |config: &Config| {
         let errors = Secrets::read(config, &environment(folder.path().into())).unwrap_err();
+        let errors = errors.iter().map(ToString::to_string);
         errors.into_iter().find(|e| e.starts_with("model.key"))
     };
     assert!(refusal(&config).unwrap().contains("create the file"));

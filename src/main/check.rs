@@ -1,0 +1,49 @@
+//! `ringwell check`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use ringwell::config::{Environment, Secrets};
+
+use crate::{EX_CONFIG, Failure, Place, say};
+
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Check {
+    pub(crate) fn execute(self) -> Result<(), Failure> {
+        let config = self.place.load()?;
+        let mut report = String::new();
+        let mut wrong = Vec::new();
+        for warning in config.warnings() {
+            append(&mut report, &format!("warning: {warning}"));
+        }
+        if let Err(errors) = Secrets::read(&config, &Environment::of_process()) {
+            for error in errors {
+                // Outside the service there are no credentials; that is no fault of the file.
+                if error.awaits_credential {
+                    append(&mut report, &format!("note: {error}"));
+                } else {
+                    wrong.push(error.to_string());
+                }
+            }
+        }
+        if wrong.is_empty() {
+            append(&mut report, &format!("{}: OK", self.place.config.display()));
+            say(&report);
+            return Ok(());
+        }
+        say(&report);
+        Err(Failure {
+            exit: EX_CONFIG,
+            text: wrong.join("\n"),
+        })
+    }
+}
+
+fn append(report: &mut String, line: &str) {
+    writeln!(report, "{line}").expect("a String takes what is written");
+}

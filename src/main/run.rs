@@ -1,0 +1,47 @@
+//! `ringwell run`.
+
+use anyhow::Context as _;
+use clap::Args;
+use ringwell::config::{Environment, Secrets};
+
+use crate::{EX_CONFIG, Failure, Place};
+
+/// Threads of the control plane: one call in trouble does not hold up the others' signalling.
+const WORKERS: usize = 2;
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    place: Place,
+    /// Port of every SIP address, in place of those in the configuration.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    sip_port: Option<u16>,
+}
+
+impl Run {
+    pub(crate) fn execute(self) -> Result<(), Failure> {
+        let mut config = self.place.load()?;
+        if let Some(port) = self.sip_port {
+            config.set_sip_port(port);
+        }
+        let secrets = Secrets::read(&config, &Environment::of_process());
+        let secrets = secrets.map_err(|errors| {
+            let lines = errors.iter().map(ToString::to_string);
+            Failure {
+                exit: EX_CONFIG,
+                text: lines.collect::<Vec<_>>().join("\n"),
+            }
+        })?;
+        ringwell::daemon::log::init(&config.log.level);
+        for warning in config.warnings() {
+            log::warn!("{warning}");
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .enable_all()
+            .build()
+            .context("the runtime does not start")?;
+        runtime.block_on(ringwell::daemon::run(config, secrets))?;
+        Ok(())
+    }
+}
