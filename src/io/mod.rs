@@ -10,6 +10,7 @@ pub mod openai;
 pub mod outbox;
 pub mod prompt_cache;
 pub mod rings;
+pub mod sip_sockets;
 pub mod sip_tcp;
 pub mod sip_udp;
 pub mod store;
