@@ -129,7 +129,7 @@ impl Connection {
         framer: &mut StreamFramer,
     ) -> io::Result<(bool, Stream)> {
         let mut complete = false;
-        while let Some(frame) = framer.next() {
+        for frame in framer.by_ref() {
             let (parsed, state) = match frame {
                 Frame::Ping => {
                     self.write(stream, b"\r\n").await?;
