@@ -22,7 +22,7 @@ pub use error::{ConfigError, Problem};
 pub use secrets::{Environment, SecretError, SecretString, Secrets};
 pub use services::{
     Assistant, Dialect, Ear, EarProvider, Effort, Helpdesk, HelpdeskKind, Knowledge, Model,
-    SystemRole, TicketPolicy, TokenKey, Voice, VoiceProvider,
+    Prompts, SystemRole, TicketPolicy, TokenKey, Voice, VoiceProvider,
 };
 pub use telephony::{Calls, Line, LineKind, LineTransport, Media, Sip, UnknownSource};
 pub use values::{Cidr, NoSecret, PortRange};

@@ -1,6 +1,5 @@
 //! The tables of the outside services and of the assistant that leans on them.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,11 +25,15 @@ pub struct Ear {
     pub key_env: Option<String>,
     /// How sure the service must be that the caller has finished.
     pub eot_threshold: f64,
+    /// How sure it must be to begin thinking before the caller has finished; never when absent.
+    pub eager_eot_threshold: Option<f64>,
     /// Silence after which a turn ends in any case.
     #[serde(with = "duration")]
     pub eot_timeout: Duration,
     /// Words of the trade, to be recognised better.
     pub keyterms: Vec<String>,
+    /// Keeps the callers' words out of the service's training.
+    pub training_opt_out: bool,
 }
 
 impl Default for Ear {
@@ -44,7 +47,9 @@ impl Default for Ear {
             key_env: None,
             eot_threshold: 0.7,
             eot_timeout: Duration::from_secs(5),
+            eager_eot_threshold: None,
             keyterms: Vec::new(),
+            training_opt_out: true,
         }
     }
 }
@@ -65,8 +70,6 @@ pub struct Voice {
     pub provider: VoiceProvider,
     /// Base address of the stream, without a path.
     pub url: String,
-    /// Base address of single requests; derived from `url` when absent.
-    pub rest_url: Option<String>,
     /// The service's voice.
     pub model: String,
     /// `"none"`: no key is sent.
@@ -75,6 +78,8 @@ pub struct Voice {
     pub key_file: Option<PathBuf>,
     /// Environment variable that holds the key.
     pub key_env: Option<String>,
+    /// Keeps the assistant's words out of the service's training.
+    pub training_opt_out: bool,
 }
 
 impl Default for Voice {
@@ -82,23 +87,11 @@ impl Default for Voice {
         Self {
             provider: VoiceProvider::DeepgramAura,
             url: "wss://api.deepgram.com".to_owned(),
-            rest_url: None,
             model: "aura-2-thalia-en".to_owned(),
             key: None,
             key_file: None,
             key_env: None,
-        }
-    }
-}
-
-impl Voice {
-    /// Where single requests go: `rest_url`, or `url` with `http` in the place of `ws`.
-    #[must_use]
-    pub fn rest_url(&self) -> String {
-        match (&self.rest_url, self.url.strip_prefix("ws")) {
-            (Some(url), _) => url.clone(),
-            (None, Some(rest)) => format!("http{rest}"),
-            (None, None) => self.url.clone(),
+            training_opt_out: true,
         }
     }
 }
@@ -344,8 +337,8 @@ pub struct Assistant {
     pub instructions: String,
     /// Whether the caller is asked for an e-mail address when a ticket is written.
     pub ask_email: bool,
-    /// Fixed prompts in other words, by name.
-    pub prompts: BTreeMap<String, String>,
+    /// Fixed prompts in other words.
+    pub prompts: Prompts,
 }
 
 impl Default for Assistant {
@@ -356,7 +349,74 @@ impl Default for Assistant {
             language: "en".to_owned(),
             instructions: String::new(),
             ask_email: true,
-            prompts: BTreeMap::new(),
+            prompts: Prompts::default(),
         }
+    }
+}
+
+/// `[assistant.prompts]`: fixed prompts in other words, each named after its moment.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Prompts {
+    /// The caller says nothing.
+    pub no_input: Option<String>,
+    /// Nothing was understood.
+    pub not_understood: Option<String>,
+    /// Nothing was understood, twice.
+    pub offer_person: Option<String>,
+    /// The caller wants no person after all.
+    pub go_on: Option<String>,
+    /// A person has to act.
+    pub escalation: Option<String>,
+    /// An e-mail address is wanted.
+    pub ask_email: Option<String>,
+    /// What was heard is no address.
+    pub ask_email_again: Option<String>,
+    /// The address, to be confirmed; holds `{email}`.
+    pub email_read_back: Option<String>,
+    /// The address letter by letter; holds `{email}`.
+    pub email_spelled: Option<String>,
+    /// Neither yes nor no was heard.
+    pub yes_or_no: Option<String>,
+    /// The caller gives no address.
+    pub without_email: Option<String>,
+    /// Everything is noted.
+    pub promise: Option<String>,
+    /// The end.
+    pub goodbye: Option<String>,
+    /// The answer takes long.
+    pub filler: Option<String>,
+    /// A service is lost.
+    pub apology: Option<String>,
+    /// The daemon stops.
+    pub drain: Option<String>,
+    /// The call has lasted too long.
+    pub call_max: Option<String>,
+}
+
+impl Prompts {
+    /// The prompts that were given, with their names.
+    pub fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("no_input", &self.no_input),
+            ("not_understood", &self.not_understood),
+            ("offer_person", &self.offer_person),
+            ("go_on", &self.go_on),
+            ("escalation", &self.escalation),
+            ("ask_email", &self.ask_email),
+            ("ask_email_again", &self.ask_email_again),
+            ("email_read_back", &self.email_read_back),
+            ("email_spelled", &self.email_spelled),
+            ("yes_or_no", &self.yes_or_no),
+            ("without_email", &self.without_email),
+            ("promise", &self.promise),
+            ("goodbye", &self.goodbye),
+            ("filler", &self.filler),
+            ("apology", &self.apology),
+            ("drain", &self.drain),
+            ("call_max", &self.call_max),
+        ]
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, text.as_deref()?)))
     }
 }

@@ -26,7 +26,6 @@ fn changed(from: &str, to: &str) -> String {
 fn a_minimal_file_is_enough() {
     let config = Config::parse("t.toml", MINIMAL).unwrap();
     assert_eq!(config.sip.listen_udp[0].port(), 5060);
-    assert_eq!(config.voice.rest_url(), "https://api.deepgram.com");
     assert_eq!(
         config.control_socket(),
         Path::new("/var/lib/ringwell/control.sock")

@@ -143,10 +143,17 @@ fn ear(config: &Config, findings: &mut Findings) {
     .check(findings);
     findings.text("ear.model", &ear.model, "name a model of the service");
     findings.range("ear.eot_threshold", &ear.eot_threshold, &(0.5..=0.9));
+    if let Some(eager) = ear.eager_eot_threshold {
+        findings.range(
+            "ear.eager_eot_threshold",
+            &eager,
+            &(0.3..=ear.eot_threshold),
+        );
+    }
     findings.span(
         "ear.eot_timeout",
         ear.eot_timeout,
-        Duration::from_millis(500)..=Duration::from_secs(60),
+        Duration::from_millis(500)..=Duration::from_secs(10),
     );
     findings.range("ear.keyterms", &ear.keyterms.len(), &(0..=KEYTERMS_MAX));
 }
@@ -164,9 +171,6 @@ fn voice(config: &Config, findings: &mut Findings) {
         env: &voice.key_env,
     }
     .check(findings);
-    if let Some(url) = &voice.rest_url {
-        check_url("voice.rest_url", url, ["http", "https"], findings);
-    }
     findings.text("voice.model", &voice.model, "name a voice of the service");
 }
 
@@ -266,11 +270,9 @@ fn assistant(config: &Config, findings: &mut Findings) {
         &assistant.company,
         "write the company's name as it is spoken",
     );
-    let greeting = assistant
-        .greeting
-        .iter()
-        .map(|text| ("assistant.greeting".to_owned(), text));
-    let prompts = assistant.prompts.iter();
+    let greeting = assistant.greeting.iter();
+    let greeting = greeting.map(|text| ("assistant.greeting".to_owned(), text.as_str()));
+    let prompts = assistant.prompts.given();
     let prompts = prompts.map(|(name, text)| (format!("assistant.prompts.{name}"), text));
     for (key, text) in greeting.chain(prompts) {
         findings.text(&key, text, "write what is to be said, or remove the key");
@@ -279,6 +281,15 @@ fn assistant(config: &Config, findings: &mut Findings) {
                 key,
                 format!("it is longer than {SPOKEN_BYTES_MAX} bytes"),
                 "nobody listens that long: shorten it",
+            );
+        }
+    }
+    for (name, text) in assistant.prompts.given() {
+        if name.starts_with("email_") && !text.contains("{email}") {
+            findings.add(
+                format!("assistant.prompts.{name}"),
+                "the caller would not hear the address",
+                "put {email} where it is to be said",
             );
         }
     }

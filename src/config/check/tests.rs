@@ -112,7 +112,16 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("[ear]\neot_threshold = 0.95", "ear.eot_threshold", "range"),
     ("[ear]\nmodel = \" \"", "ear.model", "empty"),
-    ("[voice]\nrest_url = \"wss://x\"", "voice.rest_url", "https"),
+    (
+        "[ear]\neager_eot_threshold = 0.8",
+        "ear.eager_eot_threshold",
+        "range",
+    ),
+    (
+        "[assistant]\ncompany = \"A\"\n[assistant.prompts]\nfiller = \" \"",
+        "assistant.prompts.filler",
+        "empty",
+    ),
     (
         "[model]\nmodel = \"m\"\nurl = \"nonsense\"",
         "model.url",
@@ -169,6 +178,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "[assistant]\ncompany = \"A\"\nlanguage = \"de\"",
         "assistant.language",
         "English",
+    ),
+    (
+        "[assistant]\ncompany = \"A\"\n[assistant.prompts]\nemail_spelled = \"Right?\"",
+        "assistant.prompts.email_spelled",
+        "address",
     ),
     ("[state]\ndir = \"\"", "state.dir", "empty"),
     ("[log]\nlevel = \"loud\"", "log.level", "level"),
