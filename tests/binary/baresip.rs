@@ -1,0 +1,106 @@
+//! baresip as an office telephone: configured in a folder, driven through its TCP control port.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::lab::{Process, wait};
+
+/// A running baresip.
+pub struct Baresip {
+    folder: PathBuf,
+    control: TcpStream,
+    pending: Vec<u8>,
+    _process: Process,
+}
+
+impl Baresip {
+    /// Starts one on an address of its own. What it says comes from a WAV file (8 kHz, mono); what it
+    /// hears goes to `heard.wav` in its folder.
+    pub fn start(folder: &Path, ip: Ipv4Addr, transport: &str, says: &Path) -> Self {
+        std::fs::create_dir_all(folder).expect("the folder can be made");
+        std::fs::write(folder.join("config"), config(ip, folder, says)).expect("config is written");
+        let account = format!(
+            "<sip:phone@{ip};transport={transport}>;regint=0;answermode=auto;dtmfmode=rtpevent;\
+             audio_codecs=PCMU/8000/1,PCMA/8000/1\n"
+        );
+        std::fs::write(folder.join("accounts"), account).expect("accounts are written");
+        let path = folder.to_str().expect("a path in UTF-8");
+        let log = folder.join("log");
+        let process = Process::start("baresip", &["-4", "-f", path], &log);
+        let address = SocketAddr::from((ip, 4444));
+        let control = wait(Duration::from_secs(10), || TcpStream::connect(address).ok())
+            .unwrap_or_else(|| panic!("baresip listens; {:?}", std::fs::read_to_string(&log)));
+        control.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket option");
+        Self { folder: folder.to_owned(), control, pending: Vec::new(), _process: process }
+    }
+
+    /// Gives a command of its menu, such as `dial`, `sndcode`, `hangup`.
+    pub fn command(&mut self, command: &str, parameter: &str) {
+        let text = json!({"command": command, "params": parameter, "token": ""}).to_string();
+        let framed = format!("{}:{text},", text.len());
+        self.control.write_all(framed.as_bytes()).expect("baresip takes commands");
+    }
+
+    /// Waits for an event of this type (`CALL_ESTABLISHED`, `CALL_CLOSED` ...).
+    pub fn wait_for(&mut self, kind: &str, patience: Duration) -> Value {
+        let found = wait(patience, || {
+            let mut bytes = [0; 4096];
+            if let Ok(length) = self.control.read(&mut bytes) {
+                self.pending.extend_from_slice(&bytes[..length]);
+            }
+            while let Some(event) = netstring(&mut self.pending) {
+                if event["type"] == kind {
+                    return Some(event);
+                }
+            }
+            None
+        });
+        found.unwrap_or_else(|| panic!("baresip reports {kind}; {}", self.log()))
+    }
+
+    /// Its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// What it heard so far, as samples at 8 kHz. Its recording's header is only right after its end,
+    /// so the samples are read as they stand after the header.
+    pub fn heard(&self) -> Vec<i16> {
+        let file = std::fs::read(self.folder.join("heard.wav")).unwrap_or_default();
+        let samples = file.get(44..).unwrap_or_default();
+        samples.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
+    }
+}
+
+fn config(ip: Ipv4Addr, folder: &Path, says: &Path) -> String {
+    let modules = ["g711", "aufile", "uuid", "account", "menu", "ctrl_tcp"];
+    let modules: String = modules.iter().map(|name| format!("module {name}.so\n")).collect();
+    let heard = folder.join("heard.wav");
+    format!(
+        "sip_listen {ip}:5060\ncall_max_calls 4\n\
+         audio_player aufile,{}\naudio_source aufile,{}\naudio_alert aufile,{}\n\
+         ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
+         rtp_ports 30000-30100\nrtp_timeout 60\n\
+         module_path /usr/lib/baresip/modules\n{modules}ctrl_tcp_listen {ip}:4444\nstatmode_default off\n",
+        heard.display(),
+        says.display(),
+        folder.join("alert.wav").display(),
+    )
+}
+
+/// Takes one netstring with JSON from the front.
+fn netstring(pending: &mut Vec<u8>) -> Option<Value> {
+    let colon = pending.iter().position(|byte| *byte == b':')?;
+    let length: usize = std::str::from_utf8(&pending[..colon]).ok()?.parse().ok()?;
+    let end = colon + 1 + length;
+    if pending.len() <= end {
+        return None;
+    }
+    let value = serde_json::from_slice(&pending[colon + 1..end]).unwrap_or(Value::Null);
+    pending.drain(..=end);
+    Some(value)
+}
