@@ -3,6 +3,15 @@
 
 use std::time::{Duration, SystemTime};
 
+pub mod draft;
+pub mod record;
+pub mod render;
+pub mod saga;
+mod utc;
+
+pub use draft::{TicketPolicy, draft};
+pub use record::CallRecord;
+
 /// Our own name for a call: unique for ever, printed in logs, tickets and look-ups.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub String);
@@ -112,13 +121,6 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// Everything known about one call: the fold of its entries. (The owner completes `apply` and `draft`.)
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CallRecord {
-    /// Entries in order.
-    pub entries: Vec<Entry>,
-}
-
 /// A ticket ready for any helpdesk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
@@ -145,4 +147,26 @@ pub struct Requester {
     pub email: Option<String>,
     /// Caller number as given by the line; may be withheld.
     pub phone: Option<String>,
+}
+
+impl Draft {
+    /// The tag that names this call in a helpdesk, for the look-up before a repeated create.
+    #[must_use]
+    pub fn call_tag(&self) -> String {
+        self.call_id.tag()
+    }
+}
+
+impl CallId {
+    /// The tag that names this call in a helpdesk: `ringwell-<call id>`.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        format!("ringwell-{}", self.0)
+    }
+}
+
+impl std::fmt::Display for CallId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
 }

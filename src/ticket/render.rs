@@ -1,0 +1,238 @@
+//! A record as people read it: a subject, and a body in HTML and in text, summary first.
+
+use super::draft::{SUBJECT_CHARS_MAX, is_withheld, phone_number};
+use super::{CallId, CallRecord, Entry, Outcome, Speaker, utc};
+
+/// Most characters of one transcript line; a longer one is cut.
+pub const LINE_CHARS_MAX: usize = 2_000;
+/// Most characters of transcript in a ticket; later lines are left out and their number is told.
+pub const TRANSCRIPT_CHARS_MAX: usize = 60_000;
+/// Most characters of one field of the summary.
+const FIELD_CHARS_MAX: usize = 500;
+/// Most characters of the topic in a subject.
+const TOPIC_CHARS_MAX: usize = 120;
+
+/// `Call from <name or number>: <why>`, at most [`SUBJECT_CHARS_MAX`] characters.
+#[must_use]
+pub fn subject(record: &CallRecord) -> String {
+    let topic = record
+        .escalation()
+        .or_else(|| record.first_words())
+        .or_else(|| record.ended().map(|(_, _, reason)| reason))
+        .unwrap_or_default();
+    let topic = clean(topic, TOPIC_CHARS_MAX);
+    let who = clean(&caller(record), TOPIC_CHARS_MAX);
+    let subject = if topic.is_empty() {
+        format!("Call from {who}")
+    } else {
+        format!("Call from {who}: {topic}")
+    };
+    clean(&subject, SUBJECT_CHARS_MAX)
+}
+
+/// The body as HTML; everything that came from outside is escaped.
+#[must_use]
+pub fn html(call_id: &CallId, record: &CallRecord) -> String {
+    let mut body = String::from("<h3>Summary</h3>\n<ul>\n");
+    for (name, value) in summary(call_id, record) {
+        body.push_str(&format!("<li><b>{name}:</b> {}</li>\n", escape(&value)));
+    }
+    body.push_str("</ul>\n<h3>Transcript</h3>\n");
+    let (lines, left_out) = transcript(record);
+    for line in &lines {
+        let Line { stamp, who, text } = line;
+        body.push_str(&format!(
+            "<p>[{stamp}] <b>{who}:</b> {}</p>\n",
+            escape(text)
+        ));
+    }
+    if let Some(note) = note(lines.len(), left_out) {
+        body.push_str(&format!("<p><i>{note}</i></p>\n"));
+    }
+    body
+}
+
+/// The body as text.
+#[must_use]
+pub fn text(call_id: &CallId, record: &CallRecord) -> String {
+    let mut body = String::from("Summary\n");
+    for (name, value) in summary(call_id, record) {
+        body.push_str(&format!("{name}: {value}\n"));
+    }
+    body.push_str("\nTranscript\n");
+    let (lines, left_out) = transcript(record);
+    for Line { stamp, who, text } in &lines {
+        body.push_str(&format!("[{stamp}] {who}: {text}\n"));
+    }
+    if let Some(note) = note(lines.len(), left_out) {
+        body.push_str(&note);
+        body.push('\n');
+    }
+    body
+}
+
+/// One line of printable text: control and invisible formatting characters gone, white space single,
+/// at most `chars_max` characters.
+#[must_use]
+pub fn clean(text: &str, chars_max: usize) -> String {
+    let visible = text.chars().filter(|c| !is_invisible(*c));
+    let spaced: String = visible
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    let joined = words.join(" ");
+    if joined.chars().count() <= chars_max {
+        return joined;
+    }
+    let mut cut: String = joined.chars().take(chars_max.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// Characters that show nothing and can reorder or hide what stands around them.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+}
+
+/// Text as HTML text or attribute value.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn summary(call_id: &CallId, record: &CallRecord) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("Caller", caller(record))];
+    let (from, _) = record.caller();
+    let number = phone_number(from).unwrap_or_else(|| "withheld or not a telephone number".into());
+    rows.push(("Number", number));
+    if !record.dialled().is_empty() {
+        rows.push(("Called", record.dialled().to_owned()));
+    }
+    if let Some(started) = record.started() {
+        rows.push(("Start", utc::date_time(started)));
+    }
+    if let Some((at, outcome, reason)) = record.ended() {
+        let talk = at.saturating_sub(record.answered().unwrap_or(at));
+        rows.push(("Duration", utc::in_words(talk)));
+        rows.push(("Outcome", in_words(outcome).to_owned()));
+        rows.push(("Ended", reason.to_owned()));
+    }
+    if let Some(reason) = record.escalation() {
+        rows.push(("Call back", reason.to_owned()));
+    }
+    rows.push(("E-mail", email(record)));
+    let cited = record.cited();
+    for (article, title, url) in &cited {
+        let place = if url.is_empty() {
+            String::new()
+        } else {
+            format!(" {url}")
+        };
+        rows.push(("Article used", format!("{title} ({article}){place}")));
+    }
+    if cited.is_empty() {
+        rows.push(("Article used", "none".to_owned()));
+    }
+    rows.push(("Call", call_id.0.clone()));
+    for (_, value) in &mut rows {
+        *value = clean(value, FIELD_CHARS_MAX);
+    }
+    rows
+}
+
+fn email(record: &CallRecord) -> String {
+    match record.email() {
+        Some(email) if email.confirmed => format!("{} (confirmed by the caller)", email.address),
+        Some(email) => format!("{} (NOT confirmed)", email.address),
+        None => "not given".to_owned(),
+    }
+}
+
+/// Name and number, whichever is known.
+fn caller(record: &CallRecord) -> String {
+    let (from, from_name) = record.caller();
+    let from_name = from_name.trim();
+    let named = !is_withheld(from_name) && from_name != from;
+    match (named, is_withheld(from)) {
+        (true, false) => format!("{from_name} ({from})"),
+        (true, true) => from_name.to_owned(),
+        (false, false) => from.to_owned(),
+        (false, true) => "a withheld number".to_owned(),
+    }
+}
+
+fn in_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Answered => "answered from the knowledge base",
+        Outcome::Escalated => "a person has to act",
+        Outcome::Abandoned => "the caller left before anything was settled",
+        Outcome::Failed => "a service or the network failed",
+        Outcome::Interrupted => "the call was cut off on our side",
+    }
+}
+
+struct Line {
+    stamp: String,
+    who: &'static str,
+    text: String,
+}
+
+/// The lines that fit, and how many do not.
+fn transcript(record: &CallRecord) -> (Vec<Line>, usize) {
+    let mut lines = Vec::new();
+    let mut left_out = 0;
+    let mut chars = 0;
+    for entry in &record.entries {
+        let Entry::Line {
+            at,
+            speaker,
+            text,
+            interrupted,
+        } = entry
+        else {
+            continue;
+        };
+        let mut text = clean(text, LINE_CHARS_MAX);
+        if *interrupted {
+            text.push_str(" [interrupted]");
+        }
+        chars += text.chars().count();
+        if chars > TRANSCRIPT_CHARS_MAX {
+            left_out += 1;
+            continue;
+        }
+        let who = match speaker {
+            Speaker::Caller => "Caller",
+            Speaker::Agent => "Assistant",
+        };
+        lines.push(Line {
+            stamp: utc::stamp(*at),
+            who,
+            text,
+        });
+    }
+    (lines, left_out)
+}
+
+fn note(lines: usize, left_out: usize) -> Option<String> {
+    match (lines, left_out) {
+        (0, 0) => Some("Nothing was said.".to_owned()),
+        (_, 0) => None,
+        (_, 1) => Some("One more line is left out.".to_owned()),
+        (_, more) => Some(format!("{more} more lines are left out.")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::*;
+
+fn line(at: u64, speaker: Speaker, text: &str, interrupted: bool) -> Entry {
+    Entry::Line {
+        at: Duration::from_secs(at),
+        speaker,
+        text: text.to_owned(),
+        interrupted,
+    }
+}
+
+fn record(from: &str, from_name: &str, more: Vec<Entry>) -> CallRecord {
+    let started = Entry::Started {
+        at: UNIX_EPOCH + Duration::from_secs(1_709_164_800),
+        sip_call_id: "abc@pbx".to_owned(),
+        from: from.to_owned(),
+        from_name: from_name.to_owned(),
+        to: "support".to_owned(),
+    };
+    let mut record = CallRecord::default();
+    [vec![started, Entry::Answered(Duration::from_secs(2))], more]
+        .concat()
+        .into_iter()
+        .for_each(|entry| record.push(entry));
+    record
+}
+
+fn call_id() -> CallId {
+    CallId("c-17".to_owned())
+}
+
+#[test]
+fn a_whole_ticket_as_text() {
+    let record = record(
+        "+15550100199",
+        "Jane",
+        vec![
+            line(3, Speaker::Agent, "Hello, how can I", true),
+            line(12, Speaker::Caller, "I want my money back", false),
+            Entry::Cited {
+                article: "42".to_owned(),
+                title: "Refunds".to_owned(),
+                url: "https://help.example.com/42".to_owned(),
+            },
+            Entry::Email {
+                address: "jane@example.com".to_owned(),
+                confirmed: true,
+            },
+            Entry::Escalated {
+                reason: "wants a refund".to_owned(),
+            },
+            Entry::Ended {
+                at: Duration::from_secs(64),
+                outcome: Outcome::Escalated,
+                reason: "the assistant said goodbye".to_owned(),
+            },
+        ],
+    );
+    let expected = "\
+Summary
+Caller: Jane (+15550100199)
+Number: +15550100199
+Called: support
+Start: 2024-02-29 00:00:00 UTC
+Duration: 1 min 2 s
+Outcome: a person has to act
+Ended: the assistant said goodbye
+Call back: wants a refund
+E-mail: jane@example.com (confirmed by the caller)
+Article used: Refunds (42) https://help.example.com/42
+Call: c-17
+
+Transcript
+[00:03] Assistant: Hello, how can I [interrupted]
+[00:12] Caller: I want my money back
+";
+    assert_eq!(text(&call_id(), &record), expected);
+    assert_eq!(
+        subject(&record),
+        "Call from Jane (+15550100199): wants a refund"
+    );
+}
+
+#[test]
+fn nothing_from_outside_reaches_html_unescaped() {
+    let evil = "<script>alert('x') & \"y\"</script>";
+    let record = record(
+        evil,
+        evil,
+        vec![
+            line(3, Speaker::Caller, evil, false),
+            Entry::Escalated {
+                reason: evil.to_owned(),
+            },
+            Entry::Email {
+                address: evil.to_owned(),
+                confirmed: false,
+            },
+            Entry::Cited {
+                article: evil.to_owned(),
+                title: evil.to_owned(),
+                url: evil.to_owned(),
+            },
+        ],
+    );
+    let body = html(&CallId(evil.to_owned()), &record);
+    assert!(!body.contains("<script"), "{body}");
+    assert!(body.contains("&lt;script&gt;alert(&#39;x&#39;) &amp; &quot;y&quot;&lt;/script&gt;"));
+}
+
+#[test]
+fn control_and_invisible_characters_go() {
+    assert_eq!(
+        clean("a\r\nb\0\tc\u{202E}d\u{200B}  e\u{7F}", 100),
+        "a b cd e"
+    );
+    assert_eq!(clean("Grüße 😀", 100), "Grüße 😀");
+    assert_eq!(clean("abcdef", 4), "abc…");
+    assert_eq!(clean("abcd", 4), "abcd");
+    assert_eq!(clean("", 4), "");
+}
+
+#[test]
+fn a_subject_is_never_too_long() {
+    let long = "ü".repeat(4_000);
+    let record = record(
+        &long,
+        &long,
+        vec![Entry::Escalated {
+            reason: long.clone(),
+        }],
+    );
+    let subject = subject(&record);
+    assert!(subject.chars().count() <= SUBJECT_CHARS_MAX);
+    assert!(subject.starts_with("Call from üü"));
+}
+
+#[test]
+fn the_subject_falls_back_on_what_the_caller_said_first_and_on_the_end() {
+    let spoke = record(
+        "100",
+        "",
+        vec![line(3, Speaker::Caller, "my phone is dead", false)],
+    );
+    assert_eq!(subject(&spoke), "Call from 100: my phone is dead");
+    let ended = Entry::Ended {
+        at: Duration::from_secs(9),
+        outcome: Outcome::Failed,
+        reason: "the network failed".to_owned(),
+    };
+    assert_eq!(
+        subject(&record("anonymous", "", vec![ended])),
+        "Call from a withheld number: the network failed"
+    );
+    assert_eq!(subject(&record("100", "", vec![])), "Call from 100");
+}
+
+#[test]
+fn a_long_transcript_is_cut_and_says_so() {
+    let lines = (0..200).map(|n| line(n, Speaker::Caller, &"word ".repeat(200), false));
+    let record = record("100", "", lines.collect());
+    let body = text(&call_id(), &record);
+    assert!(body.chars().count() < TRANSCRIPT_CHARS_MAX + 5_000);
+    assert!(body.ends_with("more lines are left out.\n"));
+
+    let silent = text(&call_id(), &CallRecord::default());
+    assert!(silent.ends_with("Transcript\nNothing was said.\n"));
+}
