@@ -4,6 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+mod clause;
+mod phrases;
+mod spoken_email;
+
 /// One piece of speech by the agent, rendered and played as a whole unless cut. Increases within a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UtteranceId(pub u32);
