@@ -14,4 +14,5 @@ pub mod sip_sockets;
 pub mod sip_tcp;
 pub mod sip_udp;
 pub mod store;
+pub mod tls;
 pub mod websocket;

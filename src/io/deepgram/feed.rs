@@ -1,0 +1,92 @@
+//! The caller's audio on its way to the ear: what waits, and what was sent but not yet accounted
+//! for by a transcript, to be sent again if the connection is lost.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::audio::{FRAME_SAMPLES, Law, SAMPLE_RATE};
+
+/// Frames of one message: 80 ms, as the service recommends.
+pub(super) const CHUNK_FRAMES: usize = 4;
+/// Bytes of one message.
+pub(super) const CHUNK: usize = CHUNK_FRAMES * FRAME_SAMPLES;
+/// What may wait: two seconds, more is too old to be answered. When full the oldest is dropped and
+/// counted in `dropped_audio`.
+const MAX_PENDING: usize = 2 * SAMPLE_RATE as usize;
+/// What is kept for a replay: two seconds. When full the oldest is forgotten; that is its purpose.
+const MAX_SENT: usize = 2 * SAMPLE_RATE as usize;
+
+/// Audio waiting and audio sent.
+#[derive(Debug)]
+pub(super) struct Feed {
+    silence: u8,
+    pending: VecDeque<u8>,
+    sent: VecDeque<u8>,
+    /// Bytes sent on this connection; its transcripts count seconds from its first.
+    total: u64,
+}
+
+impl Feed {
+    pub(super) fn new(law: Law) -> Self {
+        Self {
+            silence: law.silence(),
+            pending: VecDeque::new(),
+            sent: VecDeque::new(),
+            total: 0,
+        }
+    }
+
+    /// Adds audio; returns how many bytes of the oldest had to be dropped.
+    pub(super) fn push(&mut self, audio: &[u8]) -> usize {
+        self.pending.extend(audio);
+        cap(&mut self.pending, MAX_PENDING)
+    }
+
+    /// True when a whole message waits.
+    pub(super) fn ready(&self) -> bool {
+        self.pending.len() >= CHUNK
+    }
+
+    /// Makes a whole message of what waits, with silence behind it.
+    pub(super) fn pad(&mut self) {
+        let length = self.pending.len().max(1).next_multiple_of(CHUNK);
+        self.pending.resize(length, self.silence);
+    }
+
+    /// The next message.
+    pub(super) fn chunk(&mut self) -> Bytes {
+        let length = self.pending.len().min(CHUNK);
+        let chunk: Vec<u8> = self.pending.drain(..length).collect();
+        self.total += chunk.len() as u64;
+        self.sent.extend(&chunk);
+        cap(&mut self.sent, MAX_SENT);
+        chunk.into()
+    }
+
+    /// The service has transcribed this connection's audio up to here.
+    pub(super) fn transcribed(&mut self, seconds: f64) {
+        let done = (seconds.max(0.0) * f64::from(SAMPLE_RATE)) as u64;
+        let open = usize::try_from(self.total.saturating_sub(done)).unwrap_or(usize::MAX);
+        cap(&mut self.sent, open);
+    }
+
+    /// A new connection begins: what was sent but not transcribed waits again.
+    pub(super) fn rewind(&mut self) -> usize {
+        let mut pending = std::mem::take(&mut self.sent);
+        pending.append(&mut self.pending);
+        self.pending = pending;
+        self.total = 0;
+        cap(&mut self.pending, MAX_PENDING)
+    }
+}
+
+/// Drops the oldest bytes beyond `most`; returns how many.
+fn cap(audio: &mut VecDeque<u8>, most: usize) -> usize {
+    let excess = audio.len().saturating_sub(most);
+    audio.drain(..excess);
+    excess
+}
+
+#[cfg(test)]
+mod tests;
