@@ -1,0 +1,329 @@
+//! A call's entries as rows.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::schema::{civil, micros};
+use crate::ticket::{CallId, CallRecord, Entry, Outcome, Speaker, TurnLedger};
+
+/// A call's row.
+pub(super) struct CallRow {
+    pub(super) id: i64,
+    pub(super) is_ended: bool,
+}
+
+/// The row of a call, made if it is not there.
+pub(super) fn call_row(connection: &Connection, call_id: &CallId) -> rusqlite::Result<CallRow> {
+    let mut select = connection.prepare_cached("SELECT id, ended FROM calls WHERE call_id = ?1")?;
+    let read = |row: &Row<'_>| {
+        Ok(CallRow {
+            id: row.get(0)?,
+            is_ended: row.get(1)?,
+        })
+    };
+    if let Some(found) = select.query_row([&call_id.0], read).optional()? {
+        return Ok(found);
+    }
+    let mut insert = connection.prepare_cached("INSERT INTO calls (call_id) VALUES (?1)")?;
+    let id = insert.insert([&call_id.0])?;
+    Ok(CallRow {
+        id,
+        is_ended: false,
+    })
+}
+
+/// Marks a call as over.
+pub(super) fn end(connection: &Connection, call: i64) -> rusqlite::Result<()> {
+    let mut update = connection.prepare_cached("UPDATE calls SET ended = 1 WHERE id = ?1")?;
+    update.execute([call]).map(drop)
+}
+
+/// Calls without an end, oldest first.
+pub(super) fn open_calls(connection: &Connection) -> rusqlite::Result<Vec<CallId>> {
+    let mut select =
+        connection.prepare_cached("SELECT call_id FROM calls WHERE ended = 0 ORDER BY id")?;
+    select
+        .query_map([], |row| row.get(0).map(CallId))?
+        .collect()
+}
+
+/// The latest calls, newest first.
+pub(super) fn recent(connection: &Connection, count: usize) -> rusqlite::Result<Vec<CallId>> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let mut select =
+        connection.prepare_cached("SELECT call_id FROM calls ORDER BY id DESC LIMIT ?1")?;
+    select
+        .query_map([count], |row| row.get(0).map(CallId))?
+        .collect()
+}
+
+/// The record of a call; empty when there is none. A row that makes no sense is left out and reported.
+pub(super) fn load(connection: &Connection, call_id: &CallId) -> rusqlite::Result<CallRecord> {
+    let mut select = connection.prepare_cached(
+        "SELECT entries.* FROM entries JOIN calls ON calls.id = entries.call
+         WHERE calls.call_id = ?1 ORDER BY entries.seq",
+    )?;
+    let mut rows = select.query([&call_id.0])?;
+    let mut record = CallRecord::default();
+    while let Some(row) = rows.next()? {
+        match entry(row) {
+            Ok(Some(entry)) => record.push(entry),
+            Ok(None) | Err(rusqlite::Error::InvalidColumnType(..)) => {
+                log::error!(CALL_ID = call_id.0.as_str(); "a row of the call store makes no sense");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(record)
+}
+
+/// The columns of an entry; each kind fills its own.
+#[derive(Default)]
+struct Columns<'a> {
+    kind: &'static str,
+    at: Option<i64>,
+    started: Option<i64>,
+    sip_call_id: Option<&'a str>,
+    caller: Option<&'a str>,
+    caller_name: Option<&'a str>,
+    dialled: Option<&'a str>,
+    speaker: Option<&'static str>,
+    text: Option<&'a str>,
+    interrupted: Option<bool>,
+    article: Option<&'a str>,
+    title: Option<&'a str>,
+    url: Option<&'a str>,
+    address: Option<&'a str>,
+    confirmed: Option<bool>,
+    reason: Option<&'a str>,
+    outcome: Option<&'static str>,
+    turn: Option<TurnLedger>,
+}
+
+fn columns(entry: &Entry) -> Columns<'_> {
+    let mut row = Columns::default();
+    match entry {
+        Entry::Started {
+            at,
+            sip_call_id,
+            from,
+            from_name,
+            to,
+        } => {
+            row.kind = "started";
+            row.started = Some(micros(*at));
+            row.sip_call_id = Some(sip_call_id);
+            row.caller = Some(from);
+            row.caller_name = Some(from_name);
+            row.dialled = Some(to);
+        }
+        Entry::Answered(at) => {
+            row.kind = "answered";
+            row.at = Some(span(*at));
+        }
+        Entry::Line {
+            at,
+            speaker,
+            text,
+            interrupted,
+        } => {
+            row.kind = "line";
+            row.at = Some(span(*at));
+            row.speaker = Some(speaker_name(*speaker));
+            row.text = Some(text);
+            row.interrupted = Some(*interrupted);
+        }
+        Entry::Cited {
+            article,
+            title,
+            url,
+        } => {
+            row.kind = "cited";
+            row.article = Some(article);
+            row.title = Some(title);
+            row.url = Some(url);
+        }
+        Entry::Email { address, confirmed } => {
+            row.kind = "email";
+            row.address = Some(address);
+            row.confirmed = Some(*confirmed);
+        }
+        Entry::Escalated { reason } => {
+            row.kind = "escalated";
+            row.reason = Some(reason);
+        }
+        Entry::Turn(ledger) => {
+            row.kind = "turn";
+            row.turn = Some(*ledger);
+        }
+        Entry::Ended {
+            at,
+            outcome,
+            reason,
+        } => {
+            row.kind = "ended";
+            row.at = Some(span(*at));
+            row.outcome = Some(outcome_name(*outcome));
+            row.reason = Some(reason);
+        }
+    }
+    row
+}
+
+/// Appends a fact to a call.
+pub(super) fn insert(connection: &Connection, call: i64, entry: &Entry) -> rusqlite::Result<()> {
+    let columns = columns(entry);
+    let ledger = columns.turn.unwrap_or_default();
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO entries VALUES (
+            :call, (SELECT coalesce(max(seq), 0) + 1 FROM entries WHERE call = :call),
+            :kind, :at, :started, :sip_call_id, :caller, :caller_name, :dialled, :speaker, :text,
+            :interrupted, :article, :title, :url, :address, :confirmed, :reason, :outcome,
+            :turn, :passages, :first_token, :first_clause, :first_audio, :first_packet)",
+    )?;
+    let written = insert.execute(named_params! {
+        ":call": call,
+        ":kind": columns.kind,
+        ":at": columns.at,
+        ":started": columns.started,
+        ":sip_call_id": columns.sip_call_id,
+        ":caller": columns.caller,
+        ":caller_name": columns.caller_name,
+        ":dialled": columns.dialled,
+        ":speaker": columns.speaker,
+        ":text": columns.text,
+        ":interrupted": columns.interrupted,
+        ":article": columns.article,
+        ":title": columns.title,
+        ":url": columns.url,
+        ":address": columns.address,
+        ":confirmed": columns.confirmed,
+        ":reason": columns.reason,
+        ":outcome": columns.outcome,
+        ":turn": columns.turn.map(|turn| turn.turn),
+        ":passages": ledger.passages.map(span),
+        ":first_token": ledger.first_token.map(span),
+        ":first_clause": ledger.first_clause.map(span),
+        ":first_audio": ledger.first_audio.map(span),
+        ":first_packet": ledger.first_packet.map(span),
+    });
+    written.map(drop)
+}
+
+/// The reverse of [`insert`]; `None` when the row makes no sense.
+fn entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
+    let kind: String = row.get("kind")?;
+    let entry = match kind.as_str() {
+        "started" => Entry::Started {
+            at: civil(row.get("started_us")?),
+            sip_call_id: row.get("sip_call_id")?,
+            from: row.get("caller")?,
+            from_name: row.get("caller_name")?,
+            to: row.get("dialled")?,
+        },
+        "answered" => Entry::Answered(time(row, "at_us")?.unwrap_or_default()),
+        "line" => {
+            let Some(speaker) = speaker_named(&row.get::<_, String>("speaker")?) else {
+                return Ok(None);
+            };
+            Entry::Line {
+                at: time(row, "at_us")?.unwrap_or_default(),
+                speaker,
+                text: row.get("text")?,
+                interrupted: row.get("interrupted")?,
+            }
+        }
+        "cited" => Entry::Cited {
+            article: row.get("article")?,
+            title: row.get("title")?,
+            url: row.get("url")?,
+        },
+        "email" => Entry::Email {
+            address: row.get("address")?,
+            confirmed: row.get("confirmed")?,
+        },
+        "escalated" => Entry::Escalated {
+            reason: row.get("reason")?,
+        },
+        "turn" => Entry::Turn(TurnLedger {
+            turn: row.get("turn")?,
+            passages: time(row, "passages_us")?,
+            first_token: time(row, "first_token_us")?,
+            first_clause: time(row, "first_clause_us")?,
+            first_audio: time(row, "first_audio_us")?,
+            first_packet: time(row, "first_packet_us")?,
+        }),
+        "ended" => {
+            let Some(outcome) = outcome_named(&row.get::<_, String>("outcome")?) else {
+                return Ok(None);
+            };
+            Entry::Ended {
+                at: time(row, "at_us")?.unwrap_or_default(),
+                outcome,
+                reason: row.get("reason")?,
+            }
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(entry))
+}
+
+fn span(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Duration>> {
+    let micros: Option<i64> = row.get(column)?;
+    Ok(micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or_default())))
+}
+
+fn speaker_name(speaker: Speaker) -> &'static str {
+    match speaker {
+        Speaker::Caller => "caller",
+        Speaker::Agent => "agent",
+    }
+}
+
+fn speaker_named(name: &str) -> Option<Speaker> {
+    [Speaker::Caller, Speaker::Agent]
+        .into_iter()
+        .find(|speaker| speaker_name(*speaker) == name)
+}
+
+fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Answered => "answered",
+        Outcome::Escalated => "escalated",
+        Outcome::Abandoned => "abandoned",
+        Outcome::Failed => "failed",
+        Outcome::Interrupted => "interrupted",
+    }
+}
+
+fn outcome_named(name: &str) -> Option<Outcome> {
+    let all = [
+        Outcome::Answered,
+        Outcome::Escalated,
+        Outcome::Abandoned,
+        Outcome::Failed,
+        Outcome::Interrupted,
+    ];
+    all.into_iter()
+        .find(|outcome| outcome_name(*outcome) == name)
+}
+
+/// Forgets calls that are over and began before `before_us`, except those whose ticket is still to be
+/// written; gives their number.
+pub(super) fn forget(connection: &Connection, before_us: i64) -> rusqlite::Result<usize> {
+    connection.execute(
+        "DELETE FROM outbox WHERE state = 'done' AND created_us < ?1",
+        params![before_us],
+    )?;
+    connection.execute(
+        "DELETE FROM calls WHERE ended = 1
+            AND id IN (SELECT call FROM entries WHERE kind = 'started' AND started_us < ?1)
+            AND call_id NOT IN (SELECT call_id FROM outbox)",
+        params![before_us],
+    )
+}
