@@ -1,1 +1,215 @@
-//! To be written.
+//! Fixed prompts, rendered once and kept on disk, so that they sound at once and without network.
+//!
+//! One file for each (voice, text, law). Its name is a hash, and the key stands in it too, so a
+//! collision, another version or a damaged file is the same as no file: it is rendered again.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::{AbortHandle, spawn_blocking};
+
+use super::deepgram::rest::Renderer;
+use crate::audio::{Law, SAMPLE_RATE};
+use crate::conversation::Failure;
+
+/// What is said when nothing else can be: "I am sorry, I have a technical problem right now. A
+/// colleague will call you back. Goodbye."
+const APOLOGY_MU: &[u8] = include_bytes!("../../config/prompts/apology.ulaw");
+const APOLOGY_A: &[u8] = include_bytes!("../../config/prompts/apology.alaw");
+
+/// First bytes of a file.
+const MAGIC: &[u8] = b"ringwell prompt 1\n";
+/// Prompts kept in memory; a box has a few dozen. What is beyond is read from disk each time.
+const MAX_KEPT: usize = 256;
+/// First and longest pause between tries to render, and the pause after a refusal, which only the
+/// administrator can end.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+const RETRY_LAST: Duration = Duration::from_secs(60);
+const RETRY_REFUSED: Duration = Duration::from_secs(300);
+
+/// The prompts of one voice.
+#[derive(Debug)]
+pub struct PromptCache {
+    folder: PathBuf,
+    renderer: Renderer,
+    kept: Mutex<HashMap<String, Arc<[u8]>>>,
+}
+
+/// Rendering in the background; ends when dropped.
+#[derive(Debug)]
+pub struct Rendering {
+    task: AbortHandle,
+}
+
+impl Rendering {
+    /// True when every prompt has been rendered.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.task.is_finished()
+    }
+}
+
+impl Drop for Rendering {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The built-in last words.
+#[must_use]
+pub fn apology(law: Law) -> &'static [u8] {
+    match law {
+        Law::Mu => APOLOGY_MU,
+        Law::A => APOLOGY_A,
+    }
+}
+
+impl PromptCache {
+    /// A cache in this folder, which is made if it does not exist.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(folder: &Path, renderer: Renderer) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            renderer,
+            kept: Mutex::default(),
+        })
+    }
+
+    /// The audio of a prompt, if it has been rendered. Reads the disk the first time.
+    #[must_use]
+    pub fn get(&self, text: &str, law: Law) -> Option<Arc<[u8]>> {
+        let key = self.key(text, law);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(audio) = kept.get(&key) {
+            return Some(Arc::clone(audio));
+        }
+        let file = fs::read(self.path(&key)).ok()?;
+        let Some(audio) = unpacked(&file, &key) else {
+            log::warn!("a kept prompt is damaged and will be rendered again");
+            return None;
+        };
+        let audio: Arc<[u8]> = audio.into();
+        if kept.len() < MAX_KEPT {
+            kept.insert(key, Arc::clone(&audio));
+        }
+        Some(audio)
+    }
+
+    /// Renders what is missing of these prompts, in both laws, in the background, trying again
+    /// until all are there. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn render_all(self: &Arc<Self>, texts: Vec<String>) -> Rendering {
+        let cache = Arc::clone(self);
+        let rendering = tokio::spawn(async move {
+            for text in &texts {
+                for law in [Law::Mu, Law::A] {
+                    cache.insist(text, law).await;
+                }
+            }
+            log::info!("all {} prompts are rendered", texts.len());
+        });
+        Rendering {
+            task: rendering.abort_handle(),
+        }
+    }
+
+    async fn insist(self: &Arc<Self>, text: &str, law: Law) {
+        let mut pause = RETRY_FIRST;
+        while let Err(failure) = self.render(text, law).await {
+            let wait = match &failure {
+                Failure::Refused(reason) => {
+                    log::error!("the voice refuses to render a prompt: {reason}");
+                    RETRY_REFUSED
+                }
+                Failure::Unavailable(reason) | Failure::Stalled(reason) => {
+                    log::warn!("a prompt is not rendered yet: {reason}");
+                    pause
+                }
+            };
+            tokio::time::sleep(wait).await;
+            pause = (pause * 2).min(RETRY_LAST);
+        }
+    }
+
+    /// Renders one prompt unless it is there.
+    ///
+    /// # Errors
+    /// When the voice or the disk fails.
+    pub async fn render(self: &Arc<Self>, text: &str, law: Law) -> Result<(), Failure> {
+        let (cache, owned) = (Arc::clone(self), text.to_owned());
+        let there = spawn_blocking(move || cache.get(&owned, law).is_some()).await;
+        if there.unwrap_or(false) || text.trim().is_empty() {
+            return Ok(());
+        }
+        let audio = self.renderer.whole(law, text).await?;
+        let key = self.key(text, law);
+        let (path, file) = (self.path(&key), packed(&key, &audio));
+        let written = spawn_blocking(move || write(&path, &file)).await;
+        let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
+        written.map_err(|error| Failure::Unavailable(format!("a prompt cannot be kept: {error}")))
+    }
+
+    fn key(&self, text: &str, law: Law) -> String {
+        let model = self.renderer.model();
+        format!("{model}\n{law:?}\n{SAMPLE_RATE}\n{text}")
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.folder
+            .join(format!("{:032x}.prompt", hash(key.as_bytes())))
+    }
+}
+
+/// FNV-1a of 128 bits: only spreads names, the key itself is compared.
+fn hash(bytes: &[u8]) -> u128 {
+    const PRIME: u128 = (1 << 88) + 0x13B;
+    const BASIS: u128 = 0x6C62_272E_07BB_0142_62B8_2175_6295_C58D;
+    let step = |hash: u128, byte: &u8| (hash ^ u128::from(*byte)).wrapping_mul(PRIME);
+    bytes.iter().fold(BASIS, step)
+}
+
+/// Magic, length and bytes of the key, hash of the audio, audio.
+fn packed(key: &str, audio: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(key.len()).expect("a prompt is shorter than 4 GiB");
+    [
+        MAGIC,
+        &length.to_be_bytes(),
+        key.as_bytes(),
+        &hash(audio).to_be_bytes(),
+        audio,
+    ]
+    .concat()
+}
+
+/// The audio, if the file is whole and of this key.
+fn unpacked(file: &[u8], key: &str) -> Option<Vec<u8>> {
+    let rest = file.strip_prefix(MAGIC)?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (stored, rest) = rest.split_at_checked(length)?;
+    let (sum, audio) = rest.split_first_chunk::<16>()?;
+    let whole =
+        stored == key.as_bytes() && !audio.is_empty() && hash(audio) == u128::from_be_bytes(*sum);
+    whole.then(|| audio.to_vec())
+}
+
+/// Writes so that the name holds either nothing or the whole file, whenever the power goes.
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let passing = path.with_extension("new");
+    let mut file = File::create(&passing)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&passing, path)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

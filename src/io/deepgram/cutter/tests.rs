@@ -1,0 +1,92 @@
+use super::*;
+
+const OWNER: Owner = Owner {
+    utterance: UtteranceId(7),
+    epoch: 3,
+    law: Law::Mu,
+};
+
+fn cut(sizes: &[usize], audio: &[u8], trim: bool) -> (Vec<AgentFrame>, Duration) {
+    let mut frames = VecDeque::new();
+    let mut cutter = Cutter::new(OWNER, trim);
+    let mut rest = audio;
+    for size in sizes.iter().cycle() {
+        let (head, tail) = rest.split_at(rest.len().min(*size));
+        cutter.push(head, &mut frames);
+        rest = tail;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    let long = cutter.finish(&mut frames);
+    (frames.into(), long)
+}
+
+fn joined(frames: &[AgentFrame]) -> Vec<u8> {
+    let bytes = frames.iter().map(|frame| frame.audio.bytes().to_vec());
+    bytes.collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn any_size_of_messages_gives_the_same_frames() {
+    let audio: Vec<u8> = (0..1000u32).map(|n| (n % 90) as u8).collect();
+    let mut expected = audio.clone();
+    expected.resize(1120, 0xFF);
+    for sizes in [&[1][..], &[7, 333], &[160], &[1000], &[159, 161]] {
+        let (frames, long) = cut(sizes, &audio, false);
+        assert_eq!(joined(&frames), expected, "{sizes:?}");
+        assert_eq!(long, Duration::from_millis(140));
+        let last: Vec<bool> = frames.iter().map(|frame| frame.last).collect();
+        assert_eq!(last, [false, false, false, false, false, false, true]);
+        assert!(frames.iter().all(|frame| frame.epoch == 3));
+        assert!(frames.iter().all(|frame| frame.utterance == UtteranceId(7)));
+    }
+}
+
+#[test]
+fn a_whole_last_frame_is_not_padded() {
+    let (frames, long) = cut(&[64], &[5; 320], false);
+    assert_eq!(joined(&frames), [5; 320]);
+    assert_eq!(long, Duration::from_millis(40));
+    assert!(!frames[0].last && frames[1].last);
+}
+
+#[test]
+fn nothing_still_has_a_last_frame() {
+    let (frames, long) = cut(&[1], &[], true);
+    assert_eq!(joined(&frames), [0xFF; 160]);
+    assert!(frames[0].last);
+    assert_eq!(long, Duration::from_millis(20));
+}
+
+#[test]
+fn leading_silence_is_trimmed_to_forty_milliseconds() {
+    let silence = vec![0xFE; 12 * FRAME_SAMPLES];
+    let audio = [&silence[..], &[0x20; FRAME_SAMPLES], &silence[..]].concat();
+    let (frames, _) = cut(&[501], &audio, true);
+    assert_eq!(frames.len(), 2 + 1 + 12);
+    assert_eq!(frames[2].audio.bytes(), [0x20; FRAME_SAMPLES]);
+    let (whole, _) = cut(&[501], &audio, false);
+    assert_eq!(whole.len(), 25);
+}
+
+#[test]
+fn no_more_than_the_voice_s_own_beginning_is_trimmed() {
+    let pause = vec![0xFF; 100 * FRAME_SAMPLES];
+    let (frames, _) = cut(&[800], &pause, true);
+    assert_eq!(frames.len(), 100 - 15);
+    assert!(frames.last().unwrap().last);
+}
+
+#[test]
+fn silence_is_known_in_both_laws() {
+    for (law, quiet, loud) in [
+        (Law::Mu, [0xFF, 0x7F, 0xF0, 0x70], [0xEF, 0x6F, 0x00, 0x80]),
+        (Law::A, [0xD5, 0x55, 0xD2, 0x52], [0xDD, 0x5D, 0x2A, 0xAA]),
+    ] {
+        assert!(silent(law, &quiet), "{law:?}");
+        for byte in loud {
+            assert!(!silent(law, &[byte]), "{law:?} {byte:x}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The adapters of outside services against small servers in this process that serve well, badly,
+//! or not at all.
+
+mod faults;
+mod flux;
+mod server;
