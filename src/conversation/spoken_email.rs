@@ -100,8 +100,8 @@ fn joined(tokens: &[Token]) -> String {
 /// Words that introduce or follow an address.
 const AROUND: &[&str] = &[
     "address", "and", "email", "e-mail", "er", "fine", "have", "i", "is", "it", "it's", "its",
-    "my", "me", "no", "ok", "okay", "please", "right", "so", "sure", "thanks", "that",
-    "that's", "the", "to", "uh", "um", "use", "well", "yeah", "yes", "you", "i'm", "rather", "but",
+    "my", "me", "no", "ok", "okay", "please", "right", "so", "sure", "thanks", "that", "that's",
+    "the", "to", "uh", "um", "use", "well", "yeah", "yes", "you", "i'm", "rather", "but",
     "actually", "reach", "write",
 ];
 
