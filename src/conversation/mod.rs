@@ -4,9 +4,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub mod answer;
+mod barge_in;
 mod clause;
+mod email_capture;
+mod no_input;
 mod phrases;
+mod script;
+pub mod settings;
 mod spoken_email;
+mod timer;
+mod transcript;
+pub mod turn;
+mod utterance;
+
+pub use settings::{Prompts, Settings, Timing, prompts};
+pub use turn::Conversation;
 
 /// One piece of speech by the agent, rendered and played as a whole unless cut. Increases within a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

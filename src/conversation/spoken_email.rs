@@ -344,7 +344,7 @@ pub(super) fn is_address(text: &str) -> bool {
         .is_some_and(|top| top.len() >= 2 && top.chars().all(|c| c.is_ascii_alphabetic()));
     local_ok
         && labels.len() >= 2
-        && labels.iter().all(|label| label_ok(&label))
+        && labels.iter().all(label_ok)
         && top_ok
         && text.len() <= ADDRESS_CHARS_MAX
 }
