@@ -42,6 +42,7 @@
 //! `retry_after`, or in the middle of a stream with the service's error message; `stall` says nothing more;
 //! `slow` waits `delay_ms` (1000) and goes on. `count` is how many times (absent: always).
 
+pub mod caller;
 mod control;
 mod deepgram;
 mod door;

@@ -47,16 +47,9 @@ async fn the_helpdesk_keeps_a_ticket_and_shows_it() {
         (none.status, &none.json()["errors"][0]["code"]),
         (401, &json!("AUTHENTICATION_FAILED"))
     );
-    let xml = ask(
-        &sandbox,
-        "GET",
-        "/api/v1/me.json",
-        &[&session, "accept: text/xml"],
-        "",
-    )
-    .await
-    .unwrap();
-    assert_eq!(xml.status, 406);
+    let xml = [session.as_str(), "accept: text/xml"];
+    let xml = ask(&sandbox, "GET", "/api/v1/me", &xml, "").await;
+    assert_eq!(xml.unwrap().status, 406);
     let state = ask(&sandbox, "GET", "/state", &[], "")
         .await
         .unwrap()

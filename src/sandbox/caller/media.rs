@@ -1,0 +1,301 @@
+//! The caller's RTP: two sockets, the session, what is being said, and a recording of both sides.
+
+use core::net::{IpAddr, SocketAddr};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tokio::net::UdpSocket;
+
+use super::ear::Ear;
+use crate::audio::{FRAME, FRAME_SAMPLES, Law, SAMPLE_RATE};
+use crate::io::clock;
+use crate::rtp::packet::MAX_PACKET;
+use crate::rtp::session::{Channel, Delivery, Outgoing, Session, Settings, Stream, Transmit};
+use crate::sandbox::tone_speech::encode;
+use crate::sdp::{Direction, Negotiated};
+
+/// Pairs of ports tried until an even one with its successor is free.
+const PAIRS: usize = 64;
+/// Arrivals kept for the spacing: an hour of packets. Later ones are not measured.
+const MAX_ARRIVALS: usize = 180_000;
+
+/// The media of the call.
+pub(super) struct Media {
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+    running: Option<Running>,
+    buffer: Vec<u8>,
+    next_tick: Instant,
+    record: bool,
+}
+
+struct Running {
+    session: Session,
+    law: Law,
+    speech: Vec<u8>,
+    /// Bytes of `speech` that have been sent.
+    sent: usize,
+    begun: Instant,
+    arrivals: Vec<Instant>,
+    ours: Vec<i16>,
+    theirs: Vec<i16>,
+    /// From our first tick to their first packet.
+    theirs_after: Option<Duration>,
+}
+
+/// A datagram that came.
+pub(super) struct Datagram {
+    channel: Channel,
+    length: usize,
+    from: SocketAddr,
+}
+
+impl Media {
+    /// Takes a pair of ports.
+    pub(super) async fn open(address: IpAddr, record: bool) -> io::Result<Self> {
+        for _ in 0..PAIRS {
+            let rtp = UdpSocket::bind((address, 0)).await?;
+            let port = rtp.local_addr()?.port();
+            let Some(next) = port.checked_add(1).filter(|_| port % 2 == 0) else {
+                continue;
+            };
+            if let Ok(rtcp) = UdpSocket::bind((address, next)).await {
+                return Ok(Self {
+                    rtp,
+                    rtcp,
+                    running: None,
+                    buffer: vec![0; MAX_PACKET],
+                    next_tick: clock::now(),
+                    record,
+                });
+            }
+        }
+        Err(io::Error::from(io::ErrorKind::AddrInUse))
+    }
+
+    /// The RTP port.
+    pub(super) fn port(&self) -> io::Result<u16> {
+        Ok(self.rtp.local_addr()?.port())
+    }
+
+    /// Media was agreed on.
+    pub(super) fn agree(&mut self, agreed: &Negotiated, now: Instant) {
+        let stream = stream(agreed);
+        if let Some(running) = &mut self.running {
+            running.law = agreed.law;
+            running.session.update(stream, now);
+            return;
+        }
+        let mut settings =
+            Settings::new(stream, "caller".into(), clock::wallclock(), clock::seed());
+        settings.delivery = Delivery::AsReceived;
+        self.next_tick = now;
+        self.running = Some(Running {
+            session: Session::new(settings, now),
+            law: agreed.law,
+            speech: Vec::new(),
+            sent: 0,
+            begun: now,
+            arrivals: Vec::new(),
+            ours: Vec::new(),
+            theirs: Vec::new(),
+            theirs_after: None,
+        });
+    }
+
+    /// When the next 20 ms are due; `None` before media is agreed on.
+    pub(super) fn next_tick(&self) -> Option<Instant> {
+        self.running.is_some().then_some(self.next_tick)
+    }
+
+    /// Says a text after whatever is still being said.
+    pub(super) fn say(&mut self, text: &str) {
+        if let Some(running) = &mut self.running {
+            running.speech.drain(..running.sent);
+            running.sent = 0;
+            let samples = encode(text);
+            let law = running.law;
+            running
+                .speech
+                .extend(samples.iter().map(|sample| law.encode(*sample)));
+        }
+    }
+
+    /// Presses keys; false when the far end takes none.
+    pub(super) fn press(&mut self, keys: &str) -> bool {
+        let Some(running) = &mut self.running else {
+            return false;
+        };
+        keys.chars().all(|key| running.session.press(key))
+    }
+
+    /// We are still speaking or pressing.
+    pub(super) fn is_busy(&self) -> bool {
+        let busy = |running: &Running| {
+            running.sent < running.speech.len() || running.session.is_pressing()
+        };
+        self.running.as_ref().is_some_and(busy)
+    }
+
+    /// Waits for a datagram of either port. Cancel-safe.
+    pub(super) async fn receive(&mut self) -> Datagram {
+        let mut control = [0; MAX_PACKET];
+        loop {
+            let (channel, received) = tokio::select! {
+                received = self.rtp.recv_from(&mut self.buffer) => (Channel::Rtp, received),
+                received = self.rtcp.recv_from(&mut control) => (Channel::Rtcp, received),
+            };
+            // Errors are of datagrams sent before (port unreachable).
+            let Ok((length, from)) = received else {
+                continue;
+            };
+            if channel == Channel::Rtcp {
+                self.buffer[..length].copy_from_slice(&control[..length]);
+            }
+            return Datagram {
+                channel,
+                length,
+                from,
+            };
+        }
+    }
+
+    /// Takes a datagram; the ear hears what it holds.
+    pub(super) fn handle(&mut self, datagram: &Datagram, ear: &mut Ear, now: Instant) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let bytes = &self.buffer[..datagram.length];
+        match datagram.channel {
+            Channel::Rtcp => running.session.handle_rtcp(bytes, datagram.from, now),
+            Channel::Rtp => {
+                running.session.handle_rtp(bytes, datagram.from, now);
+                if running.arrivals.len() < MAX_ARRIVALS {
+                    running.arrivals.push(now);
+                }
+            }
+        }
+        running.listen(ear, self.record, now);
+    }
+
+    /// Twenty milliseconds are due: sends what is to be said in them.
+    pub(super) async fn tick(&mut self, ear: &mut Ear, now: Instant) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        self.next_tick += FRAME;
+        let late = now.saturating_duration_since(self.next_tick).as_millis() / FRAME.as_millis();
+        if let Ok(skipped @ 1..) = u32::try_from(late) {
+            running.session.skip(skipped);
+            self.next_tick += FRAME * skipped;
+        }
+        running.tick(self.record, now);
+        running.listen(ear, self.record, now);
+        let mut packet = [0; MAX_PACKET];
+        while let Some(transmit) = running.session.poll_transmit(&mut packet, now) {
+            send(&self.rtp, &self.rtcp, &packet, transmit).await;
+        }
+    }
+
+    /// Says goodbye by RTCP.
+    pub(super) async fn close(&mut self, now: Instant) {
+        let mut packet = [0; MAX_PACKET];
+        let running = self.running.as_mut();
+        if let Some(transmit) = running.and_then(|it| it.session.goodbye(&mut packet, now)) {
+            send(&self.rtp, &self.rtcp, &packet, transmit).await;
+        }
+    }
+
+    /// What was counted, and the times between packets.
+    pub(super) fn counts(&self) -> Option<(crate::rtp::session::Statistics, Vec<Duration>)> {
+        let running = self.running.as_ref()?;
+        let pairs = running.arrivals.windows(2);
+        let spacing = pairs.map(|pair| pair[1].saturating_duration_since(pair[0]));
+        Some((running.session.statistics(), spacing.collect()))
+    }
+
+    /// Writes the recording: ours on the left, theirs on the right.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn save(&self, path: &Path) -> Result<(), hound::Error> {
+        let Some(running) = &self.running else {
+            return Ok(());
+        };
+        let specification = hound::WavSpec {
+            channels: 2,
+            sample_rate: SAMPLE_RATE,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut writer = hound::WavWriter::create(path, specification)?;
+        let before = running.theirs_after.unwrap_or_default().as_secs_f64();
+        let before = (before * f64::from(SAMPLE_RATE)) as usize;
+        for index in 0..running.ours.len().max(running.theirs.len() + before) {
+            let theirs = index
+                .checked_sub(before)
+                .and_then(|at| running.theirs.get(at));
+            writer.write_sample(running.ours.get(index).copied().unwrap_or(0))?;
+            writer.write_sample(theirs.copied().unwrap_or(0))?;
+        }
+        writer.finalize()
+    }
+}
+
+impl Running {
+    fn tick(&mut self, record: bool, now: Instant) {
+        let end = (self.sent + FRAME_SAMPLES).min(self.speech.len());
+        let frame = &self.speech[self.sent..end];
+        if record {
+            let law = self.law;
+            self.ours.extend(frame.iter().map(|byte| law.decode(*byte)));
+            let silence = FRAME_SAMPLES - frame.len();
+            self.ours.extend(std::iter::repeat_n(0, silence));
+        }
+        let outgoing = if frame.is_empty() || self.session.is_pressing() {
+            Outgoing::Comfort
+        } else {
+            Outgoing::Audio(frame)
+        };
+        self.session.tick(outgoing, now);
+        self.sent = end;
+    }
+
+    fn listen(&mut self, ear: &mut Ear, record: bool, now: Instant) {
+        let mut audio = [0; MAX_PACKET];
+        while let Some(received) = self.session.poll_frame(&mut audio, now) {
+            let after = now.saturating_duration_since(self.begun);
+            self.theirs_after.get_or_insert(after);
+            let samples = ear.hear(&audio[..received.len], received.position, now);
+            if record {
+                self.theirs.extend(samples);
+            }
+        }
+        while self.session.poll_event().is_some() {}
+    }
+}
+
+fn stream(agreed: &Negotiated) -> Stream {
+    Stream {
+        law: agreed.law,
+        send_payload_type: agreed.send_payload_type,
+        receive_payload_type: agreed.receive_payload_type,
+        telephone_event: agreed.telephone_event,
+        ptime_ms: agreed.ptime_ms,
+        remote: agreed.remote,
+        remote_rtcp: agreed.remote_rtcp,
+        sends: matches!(agreed.direction, Direction::SendRecv | Direction::SendOnly),
+        receives: matches!(agreed.direction, Direction::SendRecv | Direction::RecvOnly),
+    }
+}
+
+async fn send(rtp: &UdpSocket, rtcp: &UdpSocket, packet: &[u8], transmit: Transmit) {
+    let socket = match transmit.channel {
+        Channel::Rtp => rtp,
+        Channel::Rtcp => rtcp,
+    };
+    if let Err(error) = socket.send_to(&packet[..transmit.len], transmit.to).await {
+        log::debug!("a packet could not be sent: {error}");
+    }
+}
