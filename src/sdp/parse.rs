@@ -117,6 +117,7 @@ impl Connection {
         let plain = address.trim_start_matches('[').trim_end_matches(']');
         Some(match IpAddr::from_str(plain) {
             Ok(address) => Self::Ip(address),
+            Err(_) if address.is_empty() => return None,
             Err(_) => Self::Name(address.to_owned()),
         })
     }

@@ -76,7 +76,7 @@ impl StartLine {
         let end = end.unwrap_or(rest.len());
         Some(Self::Status {
             status: scan::number(&rest[..end]).and_then(StatusCode::new)?,
-            reason: scan::trim(&rest.slice(end..)),
+            reason: scan::trim(&scan::one_line(rest.slice(end..))),
         })
     }
 
@@ -165,23 +165,24 @@ fn refuse(
     }
 }
 
-/// The headers without Content-Length, which comes apart.
+/// The headers without Content-Length, which comes apart. A line that is no header is passed over: what is not
+/// needed is no reason to refuse (RFC 3261 §8.2.2).
 fn read_headers(lines: Lines, problem: &mut Problem) -> (Headers, Vec<Bytes>) {
     let mut headers = Headers::default();
     let mut lengths = Vec::new();
-    for line in lines {
-        if headers.len() + lengths.len() == MAX_HEADERS {
+    for (count, line) in lines.enumerate() {
+        if count == MAX_HEADERS {
             blame(problem, "more than 128 headers");
             break;
         }
-        let colon = line.iter().position(|&byte| byte == b':');
-        let name = colon.and_then(|colon| Name::parse(&scan::trim(&line.slice(..colon))));
-        match (name, colon) {
-            (Some(Name::ContentLength), Some(colon)) => {
-                lengths.push(scan::trim(&line.slice(colon + 1..)));
-            }
-            (Some(name), Some(colon)) => headers.push(name, line.slice(colon + 1..)),
-            _ => blame(problem, "header without a name"),
+        let Some(colon) = line.iter().position(|&byte| byte == b':') else {
+            continue;
+        };
+        let value = line.slice(colon + 1..);
+        match Name::parse(&scan::trim(&line.slice(..colon))) {
+            Some(Name::ContentLength) => lengths.push(scan::trim(&value)),
+            Some(name) => headers.push(name, value),
+            None => {}
         }
     }
     (headers, lengths)

@@ -43,7 +43,7 @@ pub(super) fn saturating(digits: &[u8]) -> Option<u32> {
     Some(number(digits).unwrap_or(u32::MAX))
 }
 
-/// Where the first `separator` stands outside quoted strings and angle brackets.
+/// Where the first `separator` stands outside quoted strings; a comma, outside angle brackets too.
 pub(super) fn find(bytes: &[u8], separator: u8) -> Option<usize> {
     let (mut quoted, mut escaped, mut angle) = (false, false, false);
     bytes.iter().position(|&byte| {
@@ -61,7 +61,7 @@ pub(super) fn find(bytes: &[u8], separator: u8) -> Option<usize> {
         }
         match byte {
             b'"' => quoted = true,
-            b'<' => angle = true,
+            b'<' => angle = separator == b',',
             b'>' => angle = false,
             _ => {}
         }
@@ -69,7 +69,7 @@ pub(super) fn find(bytes: &[u8], separator: u8) -> Option<usize> {
     })
 }
 
-/// `value` before and after the first `separator` outside quotes and brackets, both trimmed.
+/// `value` before and after the first `separator` outside quotes, both trimmed.
 pub(super) fn split_once(value: &Bytes, separator: u8) -> Option<(Bytes, Bytes)> {
     let at = find(value, separator)?;
     Some((trim(&value.slice(..at)), trim(&value.slice(at + 1..))))
@@ -142,13 +142,13 @@ pub(super) fn quote(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// `value` on one line: line breaks and NUL become spaces, so that no value can add a header.
+/// `value` on one line: line breaks become spaces, so that no value can add a header.
 pub(super) fn one_line(value: Bytes) -> Bytes {
-    if !value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+    if !value.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
         return value;
     }
     let spaced = value.iter().map(|&byte| match byte {
-        b'\r' | b'\n' | 0 => b' ',
+        b'\r' | b'\n' => b' ',
         _ => byte,
     });
     spaced.collect::<Vec<u8>>().into()

@@ -38,13 +38,13 @@ impl Via {
         }
     }
 
-    /// Reads one value.
+    /// Reads one value; of any version, so that a request of SIP/7.0 can be refused along it.
     #[must_use]
     pub fn parse(value: &Bytes) -> Option<Self> {
         let end = scan::find(value, b';').unwrap_or(value.len());
         let (protocol, rest) = scan::split_once(&value.slice(..end), b'/')?;
         let (version, rest) = scan::split_once(&rest, b'/')?;
-        if !protocol.eq_ignore_ascii_case(b"SIP") || version != "2.0" {
+        if !protocol.eq_ignore_ascii_case(b"SIP") || !scan::is_token(&version) {
             return None;
         }
         let space = rest.iter().position(u8::is_ascii_whitespace)?;

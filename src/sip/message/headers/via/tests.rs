@@ -57,7 +57,7 @@ fn what_is_no_via_is_refused() {
         "",
         "SIP/2.0/UDP",
         "SIP/2.0/UDP ;branch=1",
-        "SIP/3.0/UDP a",
+        "SIP//UDP a",
         "HTTP/2.0/UDP a",
         "SIP/2.0 a",
         "SIP/2.0/ a",
