@@ -1,6 +1,6 @@
 //! Which calls need a ticket, and what stands in it.
 
-use super::{CallId, CallRecord, Draft, Outcome, Requester, render};
+use super::{CallId, CallRecord, Draft, Entry, Outcome, Requester, render};
 
 /// Which calls get a ticket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub enum TicketPolicy {
     /// Every answered call that the knowledge base did not settle.
     #[default]
     Unsettled,
-    /// Every answered call.
+    /// Every answered call in which anything was said.
     Every,
 }
 
@@ -38,7 +38,13 @@ fn needs_ticket(record: &CallRecord, policy: TicketPolicy) -> bool {
     let (Some(_), Some(outcome)) = (record.answered(), record.outcome()) else {
         return false;
     };
-    if policy == TicketPolicy::Every || record.escalation().is_some() {
+    let said = || {
+        record
+            .entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Line { .. }))
+    };
+    if record.escalation().is_some() || (policy == TicketPolicy::Every && said()) {
         return true;
     }
     match outcome {

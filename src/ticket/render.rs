@@ -1,5 +1,7 @@
 //! A record as people read it: a subject, and a body in HTML and in text, summary first.
 
+use std::time::Duration;
+
 use super::draft::{SUBJECT_CHARS_MAX, is_withheld, phone_number};
 use super::{CallId, CallRecord, Entry, Outcome, Speaker, utc};
 
@@ -188,41 +190,61 @@ struct Line {
     text: String,
 }
 
-/// The lines that fit, and how many do not.
+/// The lines that fit, in the order they were said, and how many do not. A line is recorded when it has
+/// been said, so one that was begun earlier may stand later.
 fn transcript(record: &CallRecord) -> (Vec<Line>, usize) {
-    let mut lines = Vec::new();
-    let mut left_out = 0;
-    let mut chars = 0;
+    let mut said: Vec<(Duration, Speaker, String, bool)> = Vec::new();
     for entry in &record.entries {
-        let Entry::Line {
+        if let Entry::Line {
             at,
             speaker,
             text,
             interrupted,
         } = entry
-        else {
-            continue;
-        };
-        let mut text = clean(text, LINE_CHARS_MAX);
-        if *interrupted {
-            text.push_str(" [interrupted]");
+        {
+            said.push((*at, *speaker, clean(text, LINE_CHARS_MAX), *interrupted));
         }
+    }
+    said.sort_by_key(|(at, ..)| *at);
+    said.dedup_by(|next, line| joins(line, next));
+    let mut chars = 0;
+    let mut lines = Vec::new();
+    let all = said.len();
+    for (at, speaker, text, interrupted) in said {
         chars += text.chars().count();
         if chars > TRANSCRIPT_CHARS_MAX {
-            left_out += 1;
-            continue;
+            break;
         }
         let who = match speaker {
             Speaker::Caller => "Caller",
             Speaker::Agent => "Assistant",
         };
+        let text = if interrupted {
+            text + " [interrupted]"
+        } else {
+            text
+        };
         lines.push(Line {
-            stamp: utc::stamp(*at),
+            stamp: utc::stamp(at),
             who,
             text,
         });
     }
+    let left_out = all - lines.len();
     (lines, left_out)
+}
+
+/// Appends a piece of the same speaker's to a line that was not cut short and does not grow too long.
+fn joins(
+    line: &mut (Duration, Speaker, String, bool),
+    next: &mut (Duration, Speaker, String, bool),
+) -> bool {
+    let joined = line.1 == next.1 && !line.3 && line.2.len() + next.2.len() < LINE_CHARS_MAX;
+    if joined {
+        line.2 = format!("{} {}", line.2, next.2);
+        line.3 = next.3;
+    }
+    joined
 }
 
 fn note(lines: usize, left_out: usize) -> Option<String> {

@@ -1,7 +1,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
-use crate::ticket::{Entry, Speaker};
+use crate::ticket::Speaker;
 
 fn call_id() -> CallId {
     CallId("c-17".to_owned())
@@ -112,15 +112,19 @@ fn which_calls_need_a_ticket() {
 }
 
 #[test]
-fn every_answered_call_has_a_ticket_under_the_policy_every() {
-    let settled = record(vec![
-        started("100", ""),
+fn every_call_in_which_something_was_said_has_a_ticket_under_the_policy_every() {
+    let drafted = |entries: Vec<Entry>| {
+        let record = record([vec![started("100", "")], entries].concat());
+        draft(&call_id(), &record, TicketPolicy::Every).is_some()
+    };
+    let greeting = || said(Speaker::Agent, "Hello");
+    assert!(drafted(vec![
         answered(),
-        ended(Outcome::Answered),
-    ]);
-    assert!(draft(&call_id(), &settled, TicketPolicy::Every).is_some());
-    let missed = record(vec![started("100", ""), ended(Outcome::Abandoned)]);
-    assert!(draft(&call_id(), &missed, TicketPolicy::Every).is_none());
+        greeting(),
+        ended(Outcome::Answered)
+    ]));
+    assert!(!drafted(vec![answered(), ended(Outcome::Answered)]));
+    assert!(!drafted(vec![ended(Outcome::Abandoned)]));
 }
 
 #[test]

@@ -158,6 +158,29 @@ fn the_subject_falls_back_on_what_the_caller_said_first_and_on_the_end() {
 }
 
 #[test]
+fn lines_stand_in_the_order_they_were_said_and_pieces_are_joined() {
+    let record = record(
+        "100",
+        "",
+        vec![
+            line(9, Speaker::Caller, "and on Sunday", false),
+            line(5, Speaker::Agent, "We are open.", false),
+            line(7, Speaker::Agent, "From nine to", true),
+            line(12, Speaker::Agent, "On Sunday we", true),
+            line(14, Speaker::Agent, "Sorry?", false),
+        ],
+    );
+    let body = text(&call_id(), &record);
+    let expected = "\
+[00:05] Assistant: We are open. From nine to [interrupted]
+[00:09] Caller: and on Sunday
+[00:12] Assistant: On Sunday we [interrupted]
+[00:14] Assistant: Sorry?
+";
+    assert!(body.ends_with(expected), "{body}");
+}
+
+#[test]
 fn a_long_transcript_is_cut_and_says_so() {
     let lines = (0..200).map(|n| line(n, Speaker::Caller, &"word ".repeat(200), false));
     let record = record("100", "", lines.collect());
