@@ -1,0 +1,441 @@
+use std::time::UNIX_EPOCH;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::audio::Law;
+use crate::sdp::Local;
+use crate::sip::Transport;
+use crate::sip::message::{self, Message, Uri};
+use crate::sip::transaction::Timing;
+use crate::ticket::{CallId, CallRecord, Outcome, TicketPolicy, draft};
+
+const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
+                     m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+
+/// A call under a hand-driven clock, with its commands in order.
+struct Bench {
+    now: Instant,
+    call: Call,
+    commands: Vec<Command>,
+}
+
+fn flow() -> Flow {
+    Flow {
+        transport: Transport::Udp,
+        local: "192.0.2.1:5060".parse().unwrap(),
+        remote: "192.0.2.9:5060".parse().unwrap(),
+    }
+}
+
+/// A request of the caller's; `to_tag` inside the dialog.
+fn request(method: &str, cseq: u32, to_tag: Option<&str>, body: &str) -> Request {
+    let tag = to_tag.map_or(String::new(), |tag| format!(";tag={tag}"));
+    let content_type = if body.is_empty() {
+        ""
+    } else {
+        "Content-Type: application/sdp\r\n"
+    };
+    let text = format!(
+        "{method} sip:assistant@192.0.2.1 SIP/2.0\r\n\
+         Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK{method}{cseq}\r\n\
+         Max-Forwards: 70\r\nFrom: \"Jane \\\"J\\\" Doe\" <sip:+15550100199@192.0.2.9>;tag=a\r\n\
+         To: <sip:assistant@192.0.2.1>{tag}\r\nCall-ID: call-1@192.0.2.9\r\nCSeq: {cseq} {method}\r\n\
+         Contact: <sip:jane@192.0.2.9>\r\n{content_type}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    match message::parse(Bytes::from(text)) {
+        Ok(Message::Request(request)) => request,
+        other => panic!("no request: {other:?}"),
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        session: session::Settings {
+            contact: Uri::sip(Some("assistant"), flow().local.ip(), Some(5060)),
+            server_name: "Ringwell".to_owned(),
+            local_media: Local {
+                address: flow().local.ip(),
+                port: 5000,
+                session_id: 1,
+                codecs: vec![Law::Mu, Law::A],
+            },
+            timing: Timing::default(),
+        },
+        conversation: conversation::Settings::default(),
+        answer_after_max: Duration::from_millis(1_500),
+        diagnostic_max: Duration::from_secs(600),
+    }
+}
+
+impl Bench {
+    fn new(kind: Kind, offer: &str) -> Self {
+        let now = crate::io::clock::now();
+        let arrival = Arrival {
+            kind,
+            transaction: TransactionId(1),
+            invite: request("INVITE", 1, None, offer),
+            flow: flow(),
+            at: UNIX_EPOCH,
+        };
+        let call = Call::incoming(arrival, settings(), Random::new([1, 2]), now);
+        let mut bench = Self {
+            now,
+            call,
+            commands: Vec::new(),
+        };
+        bench.drain();
+        bench
+    }
+
+    fn ready() -> Self {
+        let mut bench = Self::new(Kind::Assistant, OFFER);
+        bench.handle(Input::EarReady);
+        bench.handle(Input::VoiceReady);
+        bench
+    }
+
+    fn talking() -> Self {
+        let mut bench = Self::ready();
+        bench.ack("");
+        bench.pass(200);
+        bench
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.call.handle(input, self.now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(command) = self.call.poll_command() {
+            self.commands.push(command);
+        }
+    }
+
+    fn pass(&mut self, millis: u64) {
+        let until = self.now + Duration::from_millis(millis);
+        while let Some(due) = self.call.poll_timeout().filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            self.call.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = until;
+    }
+
+    fn tag(&self) -> String {
+        let tag = self
+            .responses()
+            .last()
+            .and_then(|response| response.to_tag());
+        String::from_utf8(tag.expect("a tagged response").to_vec()).unwrap()
+    }
+
+    fn ack(&mut self, body: &str) {
+        let ack = request("ACK", 1, Some(&self.tag()), body);
+        self.handle(Input::Sip(session::Input::Ack(ack)));
+    }
+
+    fn bye(&mut self) {
+        let request = request("BYE", 2, Some(&self.tag()), "");
+        let transaction = TransactionId(2);
+        self.handle(Input::Sip(session::Input::Request {
+            transaction,
+            request,
+            flow: flow(),
+        }));
+    }
+
+    /// The peer answers our BYE.
+    fn bye_answered(&mut self) {
+        let transaction = self.commands.iter().find_map(|command| match command {
+            Command::Sip(session::Output::Request { transaction, .. }) => Some(*transaction),
+            _ => None,
+        });
+        let transaction = transaction.expect("a BYE was sent");
+        let status = message::StatusCode::REQUEST_TIMEOUT;
+        self.handle(Input::Sip(session::Input::Failed {
+            transaction,
+            status,
+        }));
+    }
+
+    fn responses(&self) -> Vec<&message::Response> {
+        let responses = self.commands.iter().filter_map(|command| match command {
+            Command::Sip(session::Output::Respond { response, .. }) => Some(response),
+            _ => None,
+        });
+        responses.collect()
+    }
+
+    fn statuses(&self) -> Vec<u16> {
+        self.responses()
+            .iter()
+            .map(|response| response.status.0)
+            .collect()
+    }
+
+    fn record(&self) -> CallRecord {
+        let mut record = CallRecord::default();
+        for command in &self.commands {
+            if let Command::Record(entry) = command {
+                assert!(!record.is_ended(), "{entry:?} after the end");
+                record.push(entry.clone());
+            }
+        }
+        record
+    }
+
+    fn spoken(&self) -> Vec<&str> {
+        let spoken = self.commands.iter().filter_map(|command| match command {
+            Command::Speak(_, speech) => Some(speech.text()),
+            _ => None,
+        });
+        spoken.collect()
+    }
+
+    fn count(&self, name: &str) -> usize {
+        let names = self.commands.iter().map(|command| format!("{command:?}"));
+        names.filter(|shown| shown.starts_with(name)).count()
+    }
+
+    /// Over, with one end recorded; returns how it came out.
+    #[track_caller]
+    fn ended(&self) -> Outcome {
+        assert!(self.call.is_over() && self.call.poll_timeout().is_none());
+        assert_eq!(self.count("Over"), 1);
+        assert!(matches!(self.commands.last(), Some(Command::Over)));
+        self.record().outcome().expect("the end is recorded")
+    }
+
+    fn needs_ticket(&self) -> bool {
+        let call_id = CallId("c".to_owned());
+        draft(&call_id, &self.record(), TicketPolicy::Unsettled).is_some()
+    }
+}
+
+#[test]
+fn rings_until_both_services_are_ready() {
+    let mut bench = Bench::new(Kind::Assistant, OFFER);
+    assert_eq!(
+        (bench.statuses(), bench.count("OpenServices")),
+        (vec![180], 1)
+    );
+    bench.handle(Input::EarReady);
+    assert_eq!(bench.statuses(), [180]);
+    bench.handle(Input::VoiceReady);
+    assert_eq!(
+        (bench.statuses(), bench.count("Media")),
+        (vec![180, 200], 1)
+    );
+    assert!(bench.spoken().is_empty());
+    bench.ack("");
+    bench.pass(200);
+    assert_eq!(bench.spoken(), [conversation::Prompts::default().greeting]);
+}
+
+#[test]
+fn the_record_begins_with_what_the_invite_tells() {
+    let bench = Bench::talking();
+    let expected = Entry::Started {
+        at: UNIX_EPOCH,
+        sip_call_id: "call-1@192.0.2.9".to_owned(),
+        from: "+15550100199".to_owned(),
+        from_name: "Jane \"J\" Doe".to_owned(),
+        to: "assistant".to_owned(),
+    };
+    let record = bench.record();
+    assert_eq!(record.entries, [expected, Entry::Answered(Duration::ZERO)]);
+}
+
+#[test]
+fn answers_after_a_while_even_if_nothing_is_ready() {
+    let mut bench = Bench::new(Kind::Assistant, OFFER);
+    bench.pass(1_499);
+    assert_eq!(bench.statuses(), [180]);
+    bench.pass(1);
+    assert_eq!(bench.statuses(), [180, 200]);
+}
+
+#[test]
+fn a_service_that_fails_early_is_apologised_for() {
+    for service in [Service::Ear, Service::Voice] {
+        let mut bench = Bench::new(Kind::Assistant, OFFER);
+        bench.handle(Input::Failed(
+            service,
+            Failure::Unavailable("refused".to_owned()),
+        ));
+        bench.handle(Input::EarReady);
+        bench.handle(Input::VoiceReady);
+        assert_eq!(bench.statuses(), [180, 200]);
+        bench.ack("");
+        bench.pass(200);
+        assert_eq!(bench.spoken()[0], conversation::Prompts::default().apology);
+        bench.pass(60_000);
+        bench.bye_answered();
+        assert_eq!(bench.ended(), Outcome::Failed);
+        assert!(bench.needs_ticket());
+    }
+}
+
+#[test]
+fn diagnostics_are_answered_at_once_and_leave_no_ticket() {
+    for kind in [Kind::Echo, Kind::Tone] {
+        let mut bench = Bench::new(kind, OFFER);
+        assert_eq!(bench.statuses(), [200]);
+        assert_eq!((bench.count("OpenServices"), bench.count("Media")), (0, 1));
+        bench.ack("");
+        bench.handle(Input::Digit('0'));
+        bench.bye();
+        assert_eq!(bench.ended(), Outcome::Answered);
+        assert!(!bench.needs_ticket() && bench.spoken().is_empty());
+    }
+}
+
+#[test]
+fn a_diagnostic_does_not_last_for_ever() {
+    let mut bench = Bench::new(Kind::Tone, OFFER);
+    bench.ack("");
+    bench.pass(600_000);
+    bench.bye_answered();
+    bench.ended();
+}
+
+#[test]
+fn without_an_offer_the_services_open_with_the_ack() {
+    let mut bench = Bench::new(Kind::Assistant, "");
+    assert_eq!(
+        (bench.statuses(), bench.count("OpenServices")),
+        (vec![200], 0)
+    );
+    bench.ack(OFFER);
+    assert_eq!((bench.count("OpenServices"), bench.count("Media")), (1, 1));
+    bench.pass(200);
+    assert_eq!(bench.spoken().len(), 1);
+}
+
+#[test]
+fn an_offer_that_does_not_fit_ends_the_call_at_once() {
+    let bench = Bench::new(
+        Kind::Assistant,
+        &OFFER.replace("RTP/AVP 0 101", "RTP/AVP 9"),
+    );
+    assert_eq!(bench.statuses(), [488]);
+    assert_eq!(bench.ended(), Outcome::Failed);
+    assert!(!bench.needs_ticket());
+}
+
+#[test]
+fn a_caller_who_gives_up_while_it_rings() {
+    let mut bench = Bench::new(Kind::Assistant, OFFER);
+    bench.handle(Input::Sip(session::Input::Cancelled));
+    assert_eq!(bench.statuses(), [180, 487]);
+    assert_eq!(bench.ended(), Outcome::Abandoned);
+    assert!(!bench.needs_ticket());
+}
+
+#[test]
+fn a_caller_who_hangs_up_after_a_word() {
+    let mut bench = Bench::talking();
+    bench.handle(Input::Heard(Heard::EndOfTurn {
+        transcript: "my phone is dead".to_owned(),
+    }));
+    bench.bye();
+    assert_eq!(bench.ended(), Outcome::Abandoned);
+    assert!(bench.needs_ticket());
+    let commands = bench.commands.len();
+    bench.handle(Input::Passages(vec![]));
+    bench.handle(Input::Drain);
+    bench.handle(Input::Kill("again".to_owned()));
+    bench.pass(100_000);
+    assert_eq!(bench.commands.len(), commands);
+}
+
+#[test]
+fn an_ack_that_is_lost_does_not_keep_the_caller_waiting() {
+    let mut bench = Bench::ready();
+    bench.pass(1_200);
+    assert_eq!(bench.spoken().len(), 1);
+    bench.pass(40_000);
+    assert!(bench.statuses().len() > 5);
+    bench.pass(40_000);
+    bench.ended();
+    assert!(bench.needs_ticket());
+}
+
+#[test]
+fn no_audio_from_the_caller_ends_the_call() {
+    let mut bench = Bench::talking();
+    bench.handle(Input::MediaTimeout);
+    assert_eq!(bench.record().outcome(), Some(Outcome::Failed));
+    assert_eq!(bench.count("Over"), 0);
+    bench.bye_answered();
+    assert_eq!(bench.ended(), Outcome::Failed);
+    assert!(bench.needs_ticket());
+}
+
+#[test]
+fn draining_refuses_a_ringing_call_and_talks_to_the_others() {
+    let mut ringing = Bench::new(Kind::Assistant, OFFER);
+    ringing.handle(Input::Drain);
+    assert_eq!(ringing.statuses(), [180, 503]);
+    assert_eq!(ringing.ended(), Outcome::Interrupted);
+    assert!(!ringing.needs_ticket());
+
+    for mut bench in [Bench::talking(), Bench::ready()] {
+        bench.handle(Input::Drain);
+        let drain = conversation::Prompts::default().drain;
+        assert!(bench.spoken().contains(&drain.as_str()));
+        bench.pass(60_000);
+        bench.pass(60_000);
+        if !bench.call.is_over() {
+            bench.bye_answered();
+        }
+        assert_eq!(bench.ended(), Outcome::Interrupted);
+        assert!(bench.needs_ticket());
+    }
+
+    let mut echo = Bench::new(Kind::Echo, OFFER);
+    echo.ack("");
+    echo.handle(Input::Drain);
+    echo.bye_answered();
+    echo.ended();
+}
+
+#[test]
+fn a_killed_call_is_recorded_at_once_and_over_in_a_second() {
+    for mut bench in [Bench::talking(), Bench::ready()] {
+        bench.handle(Input::Kill("stopped".to_owned()));
+        assert_eq!(bench.record().outcome(), Some(Outcome::Interrupted));
+        bench.pass(1_000);
+        assert_eq!(bench.ended(), Outcome::Interrupted);
+    }
+    let mut ringing = Bench::new(Kind::Assistant, OFFER);
+    ringing.handle(Input::Kill("stopped".to_owned()));
+    assert_eq!(ringing.statuses(), [180, 503]);
+    ringing.ended();
+}
+
+#[test]
+fn a_new_offer_changes_the_stream() {
+    let mut bench = Bench::talking();
+    let offer = OFFER.replace("4000", "4444").replace("1 1 IN", "1 2 IN");
+    let request = request("INVITE", 2, Some(&bench.tag()), &offer);
+    let transaction = TransactionId(2);
+    bench.handle(Input::Sip(session::Input::Request {
+        transaction,
+        request,
+        flow: flow(),
+    }));
+    assert_eq!((bench.count("Media"), bench.count("OpenServices")), (2, 1));
+    let last = bench
+        .commands
+        .iter()
+        .rev()
+        .find_map(|command| match command {
+            Command::Media(negotiated) => negotiated.remote,
+            _ => None,
+        });
+    assert_eq!(last.map(|remote| remote.port()), Some(4444));
+}
