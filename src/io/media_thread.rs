@@ -1,1 +1,340 @@
-//! To be written.
+//! The data plane: RTP at an absolute 20 ms pace on a thread of its own.
+//!
+//! A thread wakes every 5 ms, takes what all ready sockets hold, and ticks the calls whose turn it is:
+//! each call once in 20 ms, the calls spread over the four phases so that bursts stay small. On that
+//! path nothing allocates, locks or logs. Calls come and go through a bounded queue of commands; what a
+//! call leaves behind is taken apart by a second thread, the reaper.
+//!
+//! ```text
+//!   MediaHandle --add/update/remove--> [commands] --> media thread --> [retired] --> reaper
+//!                                                      |    ^  |                        |
+//!                                  caller ring <-------+    |  +--- MediaEvent ----> call's task
+//!                                                      agent ring
+//! ```
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use crate::audio::tone::Tone;
+use crate::conversation::UtteranceId;
+use crate::rtp::session::{self, Delivery, Session, Statistics, Stream};
+use crate::sdp::Negotiated;
+
+use super::clock;
+use super::media_socket::MediaPorts;
+use super::rings::{AgentReader, CallerWriter};
+
+mod call;
+mod counters;
+mod engine;
+mod pacer;
+mod realtime;
+mod stream;
+
+pub use counters::{CountersSnapshot, DepartureError, MediaCounters};
+pub use realtime::{Outcome, Realtime};
+
+use call::{Call, Source};
+use engine::Engine;
+
+/// How the media threads are run.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How many; calls are spread over them by id. At least one is started.
+    pub threads: usize,
+    /// Ask for `SCHED_FIFO` and locked memory. A refusal is reported, never fatal.
+    pub realtime: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            realtime: true,
+        }
+    }
+}
+
+/// The media of one call, as the media thread takes it over.
+pub struct CallMedia {
+    /// Names the call in later commands; also chooses the thread.
+    pub id: u64,
+    /// Its sockets; they are closed when the call is removed.
+    pub ports: MediaPorts,
+    /// Its session. `delivery` is set by the mode.
+    pub session: session::Settings,
+    /// What is done with the audio.
+    pub mode: Mode,
+    /// Where events go; [`EVENTS`] is a good capacity. A call whose receiver is gone is removed.
+    pub events: mpsc::Sender<MediaEvent>,
+}
+
+/// What is done with a call's audio.
+pub enum Mode {
+    /// The caller is heard through one ring, the agent speaks through the other. Both carry the law of
+    /// [`session::Settings::audio_law`].
+    Bridge {
+        /// Takes one frame each 20 ms, from the first tick on.
+        caller: CallerWriter,
+        /// Gives what is to be said.
+        agent: AgentReader,
+    },
+    /// The caller's own audio, packet for packet, nothing added.
+    Echo,
+    /// The 1004 Hz milliwatt.
+    Tone,
+}
+
+/// What a call's task is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MediaEvent {
+    /// The caller's first packet came, from here.
+    FirstPacket(std::net::SocketAddr),
+    /// The caller pressed a key.
+    Digit(char),
+    /// The first packet of an utterance went out.
+    Playing(UtteranceId),
+    /// The last packet of an utterance went out.
+    Played(UtteranceId),
+    /// The agent ring ran dry inside an utterance; once per gap.
+    Underrun(UtteranceId),
+    /// Nothing came from the caller for the configured time; once per silence.
+    MediaTimeout,
+    /// The call was removed; nothing follows.
+    Stopped(Box<Summary>),
+}
+
+/// A call's media in numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// Of the RTP session.
+    pub session: Statistics,
+    /// Gaps inside utterances.
+    pub underruns: u64,
+    /// Frames of silence sent in these gaps.
+    pub dry_frames: u64,
+    /// Caller frames dropped because the ear was too slow.
+    pub caller_frames_dropped: u64,
+    /// Events dropped because the call's task was too slow.
+    pub events_dropped: u64,
+    /// The media code failed on this call, which ended it.
+    pub failed: bool,
+}
+
+/// A command was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the media thread's queue of commands is full or the thread is gone")]
+pub struct QueueFull;
+
+/// Starts the media threads.
+#[derive(Debug)]
+pub struct MediaThread;
+
+impl MediaThread {
+    /// Starts the threads and the reaper.
+    ///
+    /// # Errors
+    /// When the system gives no thread, timer or epoll.
+    pub fn start(settings: Settings) -> io::Result<MediaHandle> {
+        let counters = Arc::new(MediaCounters::default());
+        let memory = if settings.realtime {
+            realtime::lock_memory()
+        } else {
+            Outcome::NotAsked
+        };
+        let (retire, retired) = sync_channel(RETIRED);
+        let reaper = thread::Builder::new()
+            .name("media-reaper".to_owned())
+            .spawn(move || reap(&retired))?;
+        let mut workers = Vec::new();
+        let mut scheduling = Outcome::NotAsked;
+        for number in 0..settings.threads.max(1) {
+            let (commands, queue) = sync_channel(COMMANDS);
+            let mut engine = Engine::new(queue, retire.clone(), Arc::clone(&counters))?;
+            let (report, reported) = sync_channel(1);
+            let thread = thread::Builder::new()
+                .name(format!("media-{number}"))
+                .spawn(move || {
+                    let outcome = if settings.realtime {
+                        realtime::raise_priority()
+                    } else {
+                        Outcome::NotAsked
+                    };
+                    drop(report.send(outcome));
+                    engine.run();
+                })?;
+            if let Ok(outcome) = reported.recv() {
+                scheduling = outcome;
+            }
+            workers.push(Worker { commands, thread });
+        }
+        Ok(MediaHandle {
+            threads: Arc::new(Threads {
+                workers,
+                reaper: Some(reaper),
+                counters,
+                realtime: Realtime { scheduling, memory },
+            }),
+        })
+    }
+}
+
+/// Commands the media threads; clones share them. The threads end with the last clone.
+#[derive(Clone)]
+pub struct MediaHandle {
+    threads: Arc<Threads>,
+}
+
+impl MediaHandle {
+    /// Starts a call's stream: its first packet goes out within 20 ms.
+    ///
+    /// # Errors
+    /// [`QueueFull`]; the ports go back to the pool, and nothing is told.
+    pub fn add(&self, media: CallMedia) -> Result<(), QueueFull> {
+        let id = media.id;
+        self.send(id, Command::Add(Box::new(Call::from(media))))
+    }
+
+    /// Changes a stream after a re-INVITE. Unknown ids are ignored.
+    ///
+    /// # Errors
+    /// [`QueueFull`]; the stream stays as it was.
+    pub fn update(&self, id: u64, negotiated: &Negotiated) -> Result<(), QueueFull> {
+        self.send(id, Command::Update(id, Stream::from(negotiated)))
+    }
+
+    /// Ends a stream with RTCP BYE; [`MediaEvent::Stopped`] follows. Unknown ids are ignored.
+    ///
+    /// # Errors
+    /// [`QueueFull`]; the stream ends when the receiver of its events is dropped.
+    pub fn remove(&self, id: u64) -> Result<(), QueueFull> {
+        self.send(id, Command::Remove(id))
+    }
+
+    /// Calls being carried.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.threads.counters.snapshot().calls
+    }
+
+    /// What all threads together have done.
+    #[must_use]
+    pub fn counters(&self) -> CountersSnapshot {
+        self.threads.counters.snapshot()
+    }
+
+    /// What the system granted.
+    #[must_use]
+    pub fn realtime(&self) -> &Realtime {
+        &self.threads.realtime
+    }
+
+    fn send(&self, id: u64, command: Command) -> Result<(), QueueFull> {
+        let workers = &self.threads.workers;
+        let chosen = usize::try_from(id % workers.len() as u64).unwrap_or(0);
+        match workers[chosen].commands.try_send(command) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.threads.counters.count_queue_full();
+                Err(QueueFull)
+            }
+        }
+    }
+}
+
+struct Threads {
+    workers: Vec<Worker>,
+    reaper: Option<JoinHandle<()>>,
+    counters: Arc<MediaCounters>,
+    realtime: Realtime,
+}
+
+struct Worker {
+    commands: SyncSender<Command>,
+    thread: JoinHandle<()>,
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        for Worker { commands, thread } in self.workers.drain(..) {
+            drop(commands); // the thread sees it at its next wake, and retires its calls
+            drop(thread.join());
+        }
+        if let Some(reaper) = self.reaper.take() {
+            drop(reaper.join());
+        }
+    }
+}
+
+/// What a media thread is told.
+enum Command {
+    Add(Box<Call>),
+    Update(u64, Stream),
+    Remove(u64),
+}
+
+impl From<CallMedia> for Call {
+    fn from(media: CallMedia) -> Self {
+        let CallMedia {
+            id,
+            ports,
+            mut session,
+            mode,
+            events,
+        } = media;
+        session.delivery = Delivery::Paced;
+        let source = match mode {
+            Mode::Bridge { caller, agent } => Source::Bridge { caller, agent },
+            Mode::Echo => {
+                session.delivery = Delivery::AsReceived;
+                Source::Echo
+            }
+            Mode::Tone => Source::Tone(Box::new(Tone::milliwatt(session.audio_law))),
+        };
+        Self::new(
+            id,
+            ports,
+            Session::new(session, clock::now()),
+            source,
+            events,
+        )
+    }
+}
+
+/// Takes retired calls apart: closes their sockets, tells their tasks.
+fn reap(retired: &Receiver<Box<Call>>) {
+    while let Ok(call) = retired.recv() {
+        let id = call.id();
+        let (summary, events) = call.dissolve();
+        if summary.failed {
+            log::error!(MEDIA_ID = id; "the media of a call failed, the call loses its sound");
+        }
+        if events
+            .try_send(MediaEvent::Stopped(Box::new(summary)))
+            .is_err()
+        {
+            log::debug!(MEDIA_ID = id; "nobody waits for the end of this stream");
+        }
+    }
+}
+
+/// Commands of a burst of calls (an add, a few updates and a remove each) within one wake of 5 ms. When full the
+/// command is refused to the one who gives it and counted in [`CountersSnapshot::queue_full`].
+pub const COMMANDS: usize = 256;
+/// Events of one call: a key each 100 ms, two per utterance; the call's task reads within a second even on a bad day.
+/// When full the newest is dropped and counted in [`Summary::events_dropped`] and [`CountersSnapshot::events_dropped`].
+pub const EVENTS: usize = 64;
+/// Calls one thread carries: far more than an office has, and 40 % of a slow core. One more is stopped at once
+/// and counted in [`CountersSnapshot::calls_refused`].
+pub const CALLS: usize = 256;
+/// Retired calls that wait for the reaper: all of a thread at shutdown. When full the media thread
+/// closes the sockets itself.
+const RETIRED: usize = CALLS;
+
+#[cfg(test)]
+mod tests;

@@ -231,23 +231,33 @@ impl AgentReader {
     /// The next frame of the epoch in force, if any; older ones are dropped. Publishes the position.
     pub fn pop(&mut self) -> Option<AgentFrame> {
         let epoch = self.shared.epoch.load(Ordering::Acquire);
-        let frame = loop {
-            let frame = self.ring.try_pop()?;
-            if frame.epoch == epoch {
-                break frame;
-            }
-        };
-        let before = self.shared.position.load(Ordering::Relaxed);
-        let same = before != 0 && before >> 32 == u64::from(frame.utterance.0);
-        let frames = if same { (before & 0xFFFF_FFFF) + 1 } else { 1 };
-        self.shared.position.store(
-            u64::from(frame.utterance.0) << 32 | frames,
-            Ordering::Release,
-        );
-        if self.ring.occupied_len() <= AGENT_RING_FRAMES / 2 {
-            self.shared.waker.wake();
+        let mut frame = self.ring.try_pop();
+        while frame.is_some_and(|frame| frame.epoch != epoch) {
+            frame = self.ring.try_pop();
         }
-        Some(frame)
+        if let Some(frame) = frame {
+            self.publish(&frame);
+        }
+        if self.ring.occupied_len() <= AGENT_RING_FRAMES / 2 {
+            self.shared.waker.wake(); // also when nothing but stale frames was there
+        }
+        frame
+    }
+
+    fn publish(&self, frame: &AgentFrame) {
+        let before = self.shared.position.load(Ordering::Relaxed);
+        let utterance = u64::from(frame.utterance.0);
+        let same = before != 0 && before >> 32 == utterance;
+        let sounds = u64::from(!frame.audio.bytes().is_empty()); // an empty frame only says "last"
+        let frames = if same { before & 0xFFFF_FFFF } else { 0 } + sounds;
+        let position = utterance << 32 | frames;
+        self.shared.position.store(position, Ordering::Release);
+    }
+
+    /// The epoch in force: what was rendered for an older one is never played.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.shared.epoch.load(Ordering::Acquire)
     }
 
     /// True when no frame is waiting (stale ones included).

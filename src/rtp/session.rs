@@ -356,6 +356,12 @@ impl Session {
         self.stream.sends && self.destination().is_some()
     }
 
+    /// The law of the audio handed in and out.
+    #[must_use]
+    pub fn audio_law(&self) -> Law {
+        self.audio_law
+    }
+
     /// Where RTP goes now; nowhere while the far end holds with a null address.
     #[must_use]
     pub fn destination(&self) -> Option<SocketAddr> {

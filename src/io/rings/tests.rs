@@ -57,3 +57,35 @@ async fn the_writer_waits_for_room_and_learns_that_the_stream_is_gone() {
     drop(reader);
     assert!(!waiting.await.unwrap());
 }
+
+#[tokio::test]
+async fn a_writer_that_waits_at_a_stop_is_woken_when_the_stale_frames_are_gone() {
+    let (mut writer, mut reader, playout) = agent_ring();
+    while writer.push(frame(0, 1, false)) {}
+    let waiting = tokio::spawn(async move { writer.room().await });
+    tokio::task::yield_now().await; // it waits
+    playout.stop();
+    tokio::task::yield_now().await; // it was woken and waits again
+    assert!(reader.pop().is_none());
+    let timeout = std::time::Duration::from_secs(5);
+    assert!(
+        tokio::time::timeout(timeout, waiting)
+            .await
+            .unwrap()
+            .unwrap()
+    );
+}
+
+#[test]
+fn an_empty_last_frame_takes_no_time() {
+    let (mut writer, mut reader, playout) = agent_ring();
+    assert!(writer.push(frame(0, 3, false)));
+    let end = AgentFrame {
+        audio: Frame::new(&[]),
+        ..frame(0, 3, true)
+    };
+    assert!(writer.push(end));
+    assert!(reader.pop().is_some());
+    assert!(reader.pop().is_some());
+    assert_eq!(playout.position(), Some((UtteranceId(3), 1)));
+}

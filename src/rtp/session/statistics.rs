@@ -128,7 +128,7 @@ impl Statistics {
         let delay = 0.024 * one_way + 0.11 * (one_way - 177.3).max(0.0);
         let equipment = 95.0 * percent / (percent + G711_LOSS_ROBUSTNESS);
         let r = (93.2 - delay - equipment).clamp(0.0, 100.0);
-        1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 7e-6
+        (1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 7e-6).max(1.0)
     }
 }
 

@@ -1,0 +1,26 @@
+//! What signalling agreed on, in the words of `rtp`.
+
+use crate::rtp::session::Stream;
+use crate::sdp::{Direction, Negotiated};
+
+impl From<&Negotiated> for Stream {
+    fn from(negotiated: &Negotiated) -> Self {
+        let (sends, receives) = match negotiated.direction {
+            Direction::SendRecv => (true, true),
+            Direction::SendOnly => (true, false),
+            Direction::RecvOnly => (false, true),
+            Direction::Inactive => (false, false),
+        };
+        Self {
+            law: negotiated.law,
+            send_payload_type: negotiated.send_payload_type,
+            receive_payload_type: negotiated.receive_payload_type,
+            telephone_event: negotiated.telephone_event,
+            ptime_ms: negotiated.ptime_ms,
+            remote: negotiated.remote,
+            remote_rtcp: negotiated.remote_rtcp,
+            sends,
+            receives,
+        }
+    }
+}
