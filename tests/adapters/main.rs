@@ -1,6 +1,8 @@
 //! The adapters of outside services against small servers in this process that serve well, badly,
 //! or not at all.
 
+mod aura;
 mod faults;
 mod flux;
+mod prompts;
 mod server;
