@@ -141,9 +141,10 @@ fn broken_streams_are_handled() {
 
 #[test]
 fn broken_descriptions_are_handled() {
-    let seed = b"v=0\r\no=- 5 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nb=AS:80\r\nt=0 0\r\na=sendrecv\r\n\
-        m=audio 4000/1 RTP/AVP 97 8 0 101\r\na=rtpmap:97 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n\
-        a=ptime:20\r\na=maxptime:150\r\na=rtcp:4001 IN IP4 198.51.100.7\r\na=sendonly\r\nm=video 5000 RTP/AVP 31\r\nc=IN IP6 ::1\r\n";
+    let seed = b"v=0\r\no=- 5 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nb=AS:80\r\n\
+        t=0 0\r\na=sendrecv\r\nm=audio 4000/1 RTP/AVP 97 8 0 101\r\na=rtpmap:97 opus/48000/2\r\n\
+        a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=maxptime:150\r\n\
+        a=rtcp:4001 IN IP4 198.51.100.7\r\na=sendonly\r\nm=video 5000 RTP/AVP 31\r\nc=IN IP6 ::1\r\n";
     let local = sdp::Local {
         address: core::net::IpAddr::from([192, 0, 2, 80]),
         port: 30_000,

@@ -122,7 +122,10 @@ proptest! {
     }
 
     #[test]
-    fn a_stream_is_cut_the_same_however_it_is_split(requests in proptest::collection::vec(request(), 1..4), cuts in proptest::collection::vec(1_usize..60, 1..40)) {
+    fn a_stream_is_cut_the_same_however_it_is_split(
+        requests in proptest::collection::vec(request(), 1..4),
+        cuts in proptest::collection::vec(1_usize..60, 1..40),
+    ) {
         let stream: Vec<u8> = requests.iter().flat_map(|request| request.write().to_vec()).collect();
         let mut framer = StreamFramer::new();
         let mut frames = Vec::new();
@@ -136,7 +139,8 @@ proptest! {
                 break;
             }
         }
-        let expected: Vec<Frame> = requests.into_iter().map(|request| Frame::Message(Message::Request(request))).collect();
+        let expected = requests.into_iter().map(|request| Frame::Message(Message::Request(request)));
+        let expected: Vec<Frame> = expected.collect();
         prop_assert_eq!(frames, expected);
     }
 }

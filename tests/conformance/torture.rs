@@ -48,6 +48,11 @@ const REFUSED: &[(&str, &[&[u8]], u16)] = &[
         &[b"OPTIONS sip:gateway.example:99999 SIP/2.0"],
         400,
     ),
+    (
+        "IPv6 without brackets in the Request-URI",
+        &[b"OPTIONS sip:2001:db8::10 SIP/2.0"],
+        400,
+    ),
     ("an empty From", &[REQUEST, b"From:"], 400),
     (
         "an open quote in To",

@@ -48,24 +48,23 @@ impl Host {
         }
     }
 
-    /// Reads `host` or `host:port`, with white space around the colon.
+    /// Reads `host` or `host:port`, with white space around the colon. IPv6 must stand in brackets, as its colons
+    /// would be told from a port's by guessing only (RFC 5118 §4.2).
     pub(super) fn with_port(text: &Bytes) -> Option<(Self, Option<u16>)> {
         let text = scan::trim(text);
         let host_end = match text.iter().position(|&byte| byte == b']') {
             Some(bracket) => bracket + 1,
-            None if text.iter().filter(|&&byte| byte == b':').count() == 1 => {
-                text.iter().position(|&byte| byte == b':')?
-            }
-            None => text.len(),
+            None => text
+                .iter()
+                .position(|&byte| byte == b':')
+                .unwrap_or(text.len()),
         };
         let host = Self::parse(scan::trim(&text.slice(..host_end)))?;
-        let after = text.slice(host_end..);
-        let after = after.trim_ascii();
-        if after.is_empty() {
-            return Some((host, None));
+        match text[host_end..].trim_ascii() {
+            [] => Some((host, None)),
+            [b':', digits @ ..] => Some((host, Some(scan::number(digits.trim_ascii())?))),
+            _ => None,
         }
-        let digits = after.strip_prefix(b":")?.trim_ascii();
-        Some((host, Some(scan::number(digits)?)))
     }
 }
 

@@ -19,7 +19,8 @@ fn hosts_and_ports_are_told_apart() {
         ),
         ("[2001:db8::1]", "[2001:db8::1]", None),
         ("[2001:DB8:0:0::1]:5061", "[2001:db8::1]", Some(5061)),
-        ("2001:db8::1", "[2001:db8::1]", None),
+        ("[::ffff:192.0.2.7]:5060", "[::ffff:192.0.2.7]", Some(5060)),
+        ("[2001:db8::10:5070]", "[2001:db8::10:5070]", None),
         ("example.com.", "example.com.", None),
         ("999.1.1.1", "999.1.1.1", None),
     ] {
@@ -38,6 +39,9 @@ fn hosts_and_ports_are_told_apart() {
         "[::1]x",
         "[10.0.0.1]",
         "h\u{e9}",
+        "2001:db8::1",
+        "2001:db8::1:5060",
+        "[fe80::1%eth0]",
     ] {
         assert_eq!(with_port(text), None, "{text}");
     }
