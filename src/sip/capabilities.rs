@@ -8,7 +8,7 @@ use super::message::{Headers, Name};
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
 
 /// Bodies understood.
-pub const ACCEPT: &str = "application/sdp, application/dtmf-relay";
+pub const ACCEPT: &str = "application/sdp, multipart/mixed, application/dtmf-relay";
 
 /// Encodings of bodies: none.
 pub const ACCEPT_ENCODING: &str = "identity";

@@ -128,7 +128,7 @@ impl Session {
     ) {
         let response = self
             .reply_with_contact(invite, StatusCode::OK)
-            .with_body("application/sdp", body);
+            .with_body(body::SDP, body);
         let timing = self.settings.timing;
         self.unacknowledged = Some(Unacknowledged {
             transaction,
@@ -162,8 +162,7 @@ impl Session {
             let status = StatusCode::BAD_REQUEST;
             return Err(self.reply(invite, status).with_reason("Missing Contact"));
         }
-        let offer = body::session_description(&invite.headers, &invite.body)
-            .map_err(|foreign| self.foreign_body(invite, foreign))?;
+        let offer = body::offer_in(invite).map_err(|foreign| self.foreign_body(invite, foreign))?;
         let Some(offer) = offer else {
             return Ok(None);
         };

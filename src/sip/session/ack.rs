@@ -21,7 +21,7 @@ impl Session {
         if !self.media.is_waiting() {
             return self.confirm(now);
         }
-        let answer = body::session_description(&ack.headers, &ack.body).unwrap_or_default();
+        let answer = body::offer_in(ack).unwrap_or_default();
         match self.media.conclude(answer) {
             Ok(negotiated) => {
                 self.tell(Event::Negotiated(negotiated));

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::sip::message::{Headers, Name};
+use crate::sip::message::{Headers, Name, Request, Response};
+
+/// The type of session descriptions.
+pub(super) const SDP: &str = "application/sdp";
 
 /// Why a body is not understood; to be refused with 415.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,40 +16,42 @@ pub(super) enum Foreign {
     Encoding,
 }
 
-/// The session description in a body; `None` when there is none, or one of another type that
-/// may be ignored (RFC 3261 §20.11, `handling=optional`).
-pub(super) fn session_description(
-    headers: &Headers,
-    body: &Bytes,
-) -> Result<Option<Bytes>, Foreign> {
-    match media_type(headers, body)? {
-        None => Ok(None),
-        Some(media_type) if media_type.eq_ignore_ascii_case("application/sdp") => {
-            Ok(Some(body.clone()))
-        }
-        Some(_) if is_optional(headers) => Ok(None),
-        Some(_) => Err(Foreign::Type),
-    }
+/// The session description in a request; `None` when it has no body, or one of another type that
+/// may be ignored (RFC 3261 §20.11, `handling=optional`). A body without Content-Type is taken for
+/// a session description, the usual one.
+pub(super) fn offer_in(request: &Request) -> Result<Option<Bytes>, Foreign> {
+    session_description(&request.headers, &request.body, request.body_of(SDP))
 }
 
-/// The media type of a body without its parameters; `None` when there is no body. A body without
-/// Content-Type is taken for a session description, the usual one.
-pub(super) fn media_type(headers: &Headers, body: &Bytes) -> Result<Option<String>, Foreign> {
+/// The same in a response.
+pub(super) fn answer_in(response: &Response) -> Result<Option<Bytes>, Foreign> {
+    session_description(&response.headers, &response.body, response.body_of(SDP))
+}
+
+fn session_description(
+    headers: &Headers,
+    body: &Bytes,
+    found: Option<Bytes>,
+) -> Result<Option<Bytes>, Foreign> {
     if body.is_empty() {
         return Ok(None);
     }
-    let encoded = headers
-        .elements(&Name::ContentEncoding)
-        .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));
-    if encoded {
+    if is_encoded(headers) {
         return Err(Foreign::Encoding);
     }
-    let Some(value) = headers.get(&Name::ContentType) else {
-        return Ok(Some("application/sdp".to_owned()));
-    };
-    let text = String::from_utf8_lossy(value);
-    let plain = text.split(';').next().unwrap_or_default();
-    Ok(Some(plain.split_whitespace().collect::<String>()))
+    match found {
+        Some(found) => Ok(Some(found)),
+        None if !headers.contains(&Name::ContentType) => Ok(Some(body.clone())),
+        None if is_optional(headers) => Ok(None),
+        None => Err(Foreign::Type),
+    }
+}
+
+/// Whether a body is compressed or the like.
+pub(super) fn is_encoded(headers: &Headers) -> bool {
+    headers
+        .elements(&Name::ContentEncoding)
+        .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"))
 }
 
 fn is_optional(headers: &Headers) -> bool {

@@ -1,6 +1,7 @@
 //! INFO from the peer: keys pressed, the way before RFC 4733 (RFC 6086 §4.2.2 calls it legacy usage).
 
-use super::{Event, Session, body};
+use super::body::{self, Foreign};
+use super::{Event, Session};
 use crate::sip::TransactionId;
 use crate::sip::message::{Name, Request, StatusCode};
 
@@ -13,23 +14,27 @@ impl Session {
                 .with_header(Name::RecvInfo, "");
             return self.respond(transaction, response);
         }
-        let response = match body::media_type(&info.headers, &info.body) {
-            Ok(None) => self.reply(info, StatusCode::OK),
-            Ok(Some(it)) if it.eq_ignore_ascii_case("application/dtmf-relay") => {
-                if let Some(digit) = signal(&info.body) {
+        let is_relay = info.headers.content_type().as_deref() == Some(DTMF_RELAY);
+        let response = match (info.body.is_empty(), is_relay) {
+            (true, _) => self.reply(info, StatusCode::OK),
+            _ if body::is_encoded(&info.headers) => self.foreign_body(info, Foreign::Encoding),
+            (false, false) => self.foreign_body(info, Foreign::Type),
+            (false, true) => match signal(&info.body) {
+                Some(digit) => {
                     self.tell(Event::Digit(digit));
                     self.reply(info, StatusCode::OK)
-                } else {
-                    self.reply(info, StatusCode::BAD_REQUEST)
-                        .with_reason("Unreadable Signal")
                 }
-            }
-            Ok(Some(_)) => self.foreign_body(info, body::Foreign::Type),
-            Err(foreign) => self.foreign_body(info, foreign),
+                None => self
+                    .reply(info, StatusCode::BAD_REQUEST)
+                    .with_reason("Unreadable Signal"),
+            },
         };
         self.respond(transaction, response);
     }
 }
+
+/// One key a body.
+const DTMF_RELAY: &str = "application/dtmf-relay";
 
 /// The key of `Signal=5`, the first line of a dtmf-relay body. Some senders write 10 and 11 for
 /// star and pound.

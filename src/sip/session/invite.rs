@@ -87,7 +87,7 @@ impl Session {
         if !capabilities::SUPPORTED.is_empty() {
             invite = invite.with_header(Name::Supported, capabilities::supported());
         }
-        invite.with_body("application/sdp", offer)
+        invite.with_body(body::SDP, offer)
     }
 
     pub(super) fn on_invite_response(&mut self, response: &Response, now: Instant) {
@@ -140,7 +140,7 @@ impl Session {
         };
         self.dialog = Dialog::uac(&outgoing.invite, response);
         self.acknowledge();
-        let answer = body::session_description(&response.headers, &response.body);
+        let answer = body::answer_in(response);
         let concluded = self.media.conclude(answer.unwrap_or_default());
         match (concluded, inviting.cancel) {
             (_, Cancel::Wanted(text) | Cancel::Sent(text)) => self.close(finished(&text), now),

@@ -35,7 +35,7 @@ impl Session {
     }
 
     fn renegotiate(&mut self, transaction: TransactionId, invite: &Request, now: Instant) {
-        let offer = match body::session_description(&invite.headers, &invite.body) {
+        let offer = match body::offer_in(invite) {
             Ok(offer) => offer,
             Err(foreign) => {
                 let response = self.foreign_body(invite, foreign);

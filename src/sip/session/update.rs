@@ -6,7 +6,7 @@ use crate::sip::message::{Request, StatusCode};
 
 impl Session {
     pub(super) fn on_update(&mut self, transaction: TransactionId, update: &Request) {
-        let offer = match body::session_description(&update.headers, &update.body) {
+        let offer = match body::offer_in(update) {
             Ok(offer) => offer,
             Err(foreign) => {
                 let response = self.foreign_body(update, foreign);
@@ -24,7 +24,7 @@ impl Session {
             }
             match self.media.answer(&offer) {
                 Ok((answer, negotiated)) => {
-                    response = response.with_body("application/sdp", answer);
+                    response = response.with_body(body::SDP, answer);
                     self.tell(Event::Negotiated(negotiated));
                 }
                 Err(refused) => {
