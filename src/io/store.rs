@@ -25,6 +25,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use crate::ticket::{CallId, CallRecord, Entry, TicketPolicy};
 
 pub use filings::{DeadLetter, Filing, OutboxCounts, TicketState};
+pub(crate) use schema::{civil, micros};
 use writer::{Append, Command, Writer};
 
 /// Commands waiting for the store's thread: some seconds of the entries of a hundred calls while the disk is
@@ -213,7 +214,7 @@ impl Store {
     pub async fn forget(&self, before: SystemTime) -> Result<usize, StoreError> {
         self.run(move |connection| {
             let transaction = schema::begin(connection)?;
-            let forgotten = entries::forget(&transaction, schema::micros(before))?;
+            let forgotten = entries::forget(&transaction, micros(before))?;
             transaction.commit()?;
             Ok(forgotten)
         })

@@ -225,13 +225,13 @@ pub(super) fn explain(error: &rusqlite::Error) -> StoreError {
 }
 
 /// Microseconds since 1970; earlier is 1970.
-pub(super) fn micros(at: SystemTime) -> i64 {
+pub(crate) fn micros(at: SystemTime) -> i64 {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The reverse of [`micros`].
-pub(super) fn civil(micros: i64) -> SystemTime {
+pub(crate) fn civil(micros: i64) -> SystemTime {
     let since = Duration::from_micros(u64::try_from(micros).unwrap_or_default());
     UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }

@@ -15,7 +15,7 @@ fn seconds(count: u64) -> Duration {
 
 /// The clock with the precision that is stored.
 fn wallclock() -> SystemTime {
-    schema::civil(schema::micros(clock::wallclock()))
+    civil(micros(clock::wallclock()))
 }
 
 fn started() -> Entry {

@@ -138,7 +138,9 @@ impl Kayako {
             .with("limit", limit.to_string())
             .with("offset", offset.to_string())
             .with("include", "locale_field,section")
-            .known(known);
+            .known(
+                known.and_then(|known| known.strip_prefix(self.locale.as_str())?.strip_prefix(' ')),
+            );
         let (envelope, etag) = match self.api.fetch(request).await.map_err(Fault::into_error)? {
             Reply::Unchanged => return Ok(Fetched::Unchanged),
             Reply::Success { envelope, etag } => (envelope, etag),
@@ -151,7 +153,12 @@ impl Kayako {
             articles: public.collect(),
             listed: envelope.data.as_array().map_or(0, Vec::len),
             total: envelope.total_count,
-            etag,
+            // A page in another language is another page.
+            etag: if etag.is_empty() {
+                etag
+            } else {
+                format!("{} {etag}", self.locale)
+            },
         }))
     }
 
