@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket,
     sockopt,
@@ -15,7 +16,6 @@ use tokio::sync::mpsc;
 
 use super::sip_tcp::{Limits, SipTcp};
 use super::sip_udp::SipUdp;
-use crate::sip::message::{Message, Rejected};
 use crate::sip::{Flow, Transmit, Transport};
 
 /// Messages waiting for the endpoint: a burst of 200 calls with their retransmissions. When full a
@@ -28,24 +28,17 @@ const BACKLOG: i32 = 128;
 /// What came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// A message from an admitted source.
+    /// One message from an admitted source, whole but not judged.
     Message {
-        /// The message.
-        message: Message,
+        /// As it came.
+        bytes: Bytes,
         /// Where it came from.
         flow: Flow,
     },
-    /// A message that the parser refuses; it may say what to answer.
-    Rejected {
-        /// Why, and the answer.
-        rejected: Rejected,
-        /// Where it came from.
-        flow: Flow,
-    },
-    /// A message from a source that is to be told 403. Nothing else may come of it.
+    /// One message from a source whose requests are to be told 403. Nothing else may come of it.
     Forbidden {
-        /// The message.
-        message: Message,
+        /// As it came.
+        bytes: Bytes,
         /// Where it came from.
         flow: Flow,
     },
@@ -79,8 +72,6 @@ pub struct Counters {
     pub sent: AtomicU64,
     /// Datagrams and connections of sources that nothing admits.
     pub strangers: AtomicU64,
-    /// Messages that the parser refused.
-    pub rejected: AtomicU64,
     /// Datagrams dropped because the queue was full.
     pub queue_full: AtomicU64,
     /// Messages that could not be sent.
@@ -96,12 +87,11 @@ pub struct Counters {
 impl Counters {
     /// All of them by name.
     #[must_use]
-    pub fn snapshot(&self) -> [(&'static str, u64); 9] {
+    pub fn snapshot(&self) -> [(&'static str, u64); 8] {
         [
             ("received", &self.received),
             ("sent", &self.sent),
             ("strangers", &self.strangers),
-            ("rejected", &self.rejected),
             ("queue_full", &self.queue_full),
             ("send_failed", &self.send_failed),
             ("connections_refused", &self.connections_refused),
@@ -133,26 +123,17 @@ impl Inbox {
         admission
     }
 
-    /// What a parsed message becomes; `None` when it is to be dropped.
-    pub(super) fn sort(
-        &self,
-        parsed: Result<Message, Rejected>,
-        flow: Flow,
-        admission: Admission,
-    ) -> Option<Received> {
-        count(match &parsed {
-            Ok(_) => &self.counters.received,
-            Err(_) => &self.counters.rejected,
-        });
-        match (parsed, admission) {
-            (Ok(message), Admission::Admit) => Some(Received::Message { message, flow }),
-            (Err(rejected), Admission::Admit) => Some(Received::Rejected { rejected, flow }),
-            (Ok(message @ Message::Request(_)), Admission::Forbid) => {
+    /// What a message becomes; `None` when it is to be dropped.
+    pub(super) fn sort(&self, bytes: Bytes, flow: Flow, admission: Admission) -> Option<Received> {
+        count(&self.counters.received);
+        match admission {
+            Admission::Admit => Some(Received::Message { bytes, flow }),
+            Admission::Forbid => {
                 // Strangers never take the places of those who are admitted.
                 let room = self.received.capacity() > RECEIVED_CAPACITY / 2;
-                room.then_some(Received::Forbidden { message, flow })
+                room.then_some(Received::Forbidden { bytes, flow })
             }
-            (Ok(Message::Response(_)) | Err(_), Admission::Forbid) | (_, Admission::Drop) => None,
+            Admission::Drop => None,
         }
     }
 }

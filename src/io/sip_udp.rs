@@ -19,7 +19,6 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
 use super::sip_sockets::{Admission, Inbox, bound, count};
-use crate::sip::message;
 use crate::sip::{Flow, Transmit, Transport};
 
 /// The largest datagram there is.
@@ -107,8 +106,8 @@ fn datagram(bytes: &[u8], flow: Flow, inbox: &Inbox) {
     if admission == Admission::Drop || keep_alive {
         return;
     }
-    let parsed = message::parse(Bytes::copy_from_slice(bytes));
-    if let Some(received) = inbox.sort(parsed, flow, admission)
+    let bytes = Bytes::copy_from_slice(bytes);
+    if let Some(received) = inbox.sort(bytes, flow, admission)
         && inbox.received.try_send(received).is_err()
     {
         count(&inbox.counters.queue_full);

@@ -129,24 +129,24 @@ impl Connection {
         framer: &mut StreamFramer,
     ) -> io::Result<(bool, Stream)> {
         let mut complete = false;
-        for frame in framer.by_ref() {
-            let (parsed, state) = match frame {
+        while let Some(frame) = framer.next() {
+            let broken = match frame {
                 Frame::Ping => {
                     self.write(stream, b"\r\n").await?;
                     continue;
                 }
                 Frame::Pong => continue,
-                Frame::Message(message) => (Ok(message), Stream::Open),
-                Frame::Rejected(rejected) => (Err(rejected), Stream::Open),
-                Frame::Broken(rejected) => (Err(rejected), Stream::Broken),
+                Frame::Message(_) | Frame::Rejected(_) => false,
+                Frame::Broken(_) => true,
             };
             complete = true;
-            if let Some(received) = self.inbox.sort(parsed, self.flow, self.admission) {
+            let bytes = framer.raw().clone();
+            if let Some(received) = self.inbox.sort(bytes, self.flow, self.admission) {
                 let taken = self.inbox.received.send(received).await;
                 taken.map_err(|_| io::ErrorKind::BrokenPipe)?;
             }
             // A stranger has one answer coming, and no more.
-            if state == Stream::Broken || self.admission != Admission::Admit {
+            if broken || self.admission != Admission::Admit {
                 return Ok((complete, Stream::Broken));
             }
         }

@@ -36,6 +36,7 @@ pub struct StreamFramer {
     /// A line break came last, which may be the first half of a ping.
     line_break: bool,
     broken: bool,
+    last: Bytes,
 }
 
 impl StreamFramer {
@@ -56,6 +57,12 @@ impl StreamFramer {
     #[must_use]
     pub fn is_partial(&self) -> bool {
         !self.buffer.is_empty()
+    }
+
+    /// The bytes of the frame given last, as they came: a whole message, or the head that broke the stream.
+    #[must_use]
+    pub fn raw(&self) -> &Bytes {
+        &self.last
     }
 
     fn keep_alive(&mut self) -> Option<Frame> {
@@ -84,6 +91,7 @@ impl StreamFramer {
         self.length = None;
         self.searched = 0;
         let message = self.buffer.split_to(length).freeze();
+        self.last = message.clone();
         Some(match parse(message) {
             Ok(message) => Frame::Message(message),
             Err(rejected) if rejected.is_not_sip() => {
@@ -114,6 +122,7 @@ impl StreamFramer {
     /// The head at the front makes the rest of the stream unreadable; the parser words the refusal.
     fn fail(&mut self, head: usize) -> Frame {
         let head = self.buffer.split_to(head).freeze();
+        self.last = head.clone();
         self.stop();
         Frame::Broken(match parse(head) {
             Ok(_) => Rejected::silently("message longer than 64 KiB"),
