@@ -55,7 +55,7 @@ pub enum Received {
 /// An open connection.
 #[derive(Debug)]
 pub struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    stream: Box<WebSocketStream<MaybeTlsStream<TcpStream>>>,
     request_id: String,
 }
 
@@ -95,6 +95,7 @@ pub async fn connect(tls: &Tls, target: &Target) -> Result<Socket, Failure> {
         Ok(Ok((stream, response))) => {
             let request_id = request_id(response.headers());
             log::debug!(host = host.as_str(), request_id = request_id.as_str(); "connected");
+            let stream = Box::new(stream);
             Ok(Socket { stream, request_id })
         }
         Ok(Err(tungstenite::Error::Http(response))) => Err(refused(&host, &response)),
@@ -210,7 +211,7 @@ impl Socket {
                 while !matches!(self.receive().await, Received::Closed(_)) {}
             }
             // The answer to a close frame; an error means that the connection is gone already.
-            let _ = self.stream.close(None).await;
+            let _ = (*self.stream).close(None).await;
         };
         if timeout(cap, parting).await.is_err() {
             log::debug!(request_id = self.request_id.as_str(); "closed without an answer");

@@ -90,13 +90,15 @@ impl Call {
     fn text(&self, id: u32, text: &str) {
         let speech = Speech::Text(text.to_owned());
         let epoch = self.playout.epoch();
-        self.handle.speak(UtteranceId(id), speech, epoch).unwrap();
+        let taken = self.handle.speak(UtteranceId(id), speech, epoch);
+        taken.expect("there is room");
     }
 
     pub fn prompt(&self, id: u32, text: &str) {
         let speech = Speech::Prompt(text.to_owned());
         let epoch = self.playout.epoch();
-        self.handle.speak(UtteranceId(id), speech, epoch).unwrap();
+        let taken = self.handle.speak(UtteranceId(id), speech, epoch);
+        taken.expect("there is room");
     }
 
     async fn next(&mut self) -> VoiceEvent {

@@ -77,12 +77,10 @@ fn end(words: &str) -> EarEvent {
 }
 
 async fn hear(peer: &mut Peer) -> Vec<u8> {
-    loop {
-        match peer.next().await {
-            Sent::Audio(audio) => return audio,
-            Sent::Text(text) => panic!("unexpected {text}"),
-            Sent::Gone => panic!("the client is gone"),
-        }
+    match peer.next().await {
+        Sent::Audio(audio) => audio,
+        Sent::Text(text) => panic!("unexpected {text}"),
+        Sent::Gone => panic!("the client is gone"),
     }
 }
 

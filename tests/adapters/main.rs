@@ -4,5 +4,6 @@
 mod aura;
 mod faults;
 mod flux;
+mod openai;
 mod prompts;
 mod server;

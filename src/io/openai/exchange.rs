@@ -105,7 +105,7 @@ impl Shared {
         counters.answered.fetch_add(1, Ordering::Relaxed);
         let rest = async {
             while let Ok(true) = reply.fetch().await {
-                while let Some(data) = reply.events.next() {
+                while let Some(data) = reply.events.pop() {
                     // Only the cost is of interest now.
                     let _ = reply.decoder.take(&data, &mut reply.ready);
                 }
@@ -252,7 +252,7 @@ impl Reply {
     async fn more(&mut self) -> Result<(), Failure> {
         loop {
             let mut any = false;
-            while let Some(data) = self.events.next() {
+            while let Some(data) = self.events.pop() {
                 any = true;
                 self.decoder.take(&data, &mut self.ready)?;
             }
@@ -261,7 +261,7 @@ impl Reply {
             }
             if !self.fetch().await? {
                 self.events.finish();
-                while let Some(data) = self.events.next() {
+                while let Some(data) = self.events.pop() {
                     self.decoder.take(&data, &mut self.ready)?;
                 }
                 return self.decoder.cut();

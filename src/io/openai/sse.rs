@@ -46,7 +46,7 @@ impl Parser {
     }
 
     /// The data of the next whole event. Bytes that are no UTF-8 are replaced.
-    pub fn next(&mut self) -> Option<String> {
+    pub fn pop(&mut self) -> Option<String> {
         self.ready.pop_front()
     }
 

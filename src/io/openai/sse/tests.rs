@@ -6,7 +6,7 @@ fn parsed(chunks: &[&[u8]]) -> Vec<String> {
         parser.push(chunk).unwrap();
     }
     parser.finish();
-    std::iter::from_fn(|| parser.next()).collect()
+    std::iter::from_fn(|| parser.pop()).collect()
 }
 
 const STREAM: &str = ": ping\r\n\r\nevent: a\r\ndata: {\"text\":\"grüß €\"}\r\nid: 7\r\n\r\n\
