@@ -1,18 +1,111 @@
 //! The daemon: configuration in, calls answered, until it is asked to stop.
+//!
+//! Start reading at [`event_loop`], then [`call_task`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Config, Secrets};
+use crate::io::clock;
+use crate::io::sip_sockets::{self, SipSockets};
+use crate::io::sip_tcp;
+use crate::sip::Random;
+use crate::sip::endpoint::{self, Endpoint};
 
+mod admission;
+mod call_task;
 pub mod control;
+mod event_loop;
+mod legs;
 pub mod log;
 pub mod metrics;
 pub mod notify;
+mod services;
+mod shutdown;
+mod signals;
+mod status;
+mod wording;
+
+use admission::Lines;
+use event_loop::{EventLoop, QUESTIONS_CAPACITY, Question};
+use services::Services;
+use signals::Signals;
+
+/// How long tickets may take to reach the helpdesk after the last call; the rest waits on disk for
+/// the next start.
+const FLUSH: Duration = Duration::from_secs(10);
 
 /// Answers calls until it is asked to stop. State lives in `config.state.dir`.
 ///
 /// # Errors
 /// When it cannot start: a port is taken, the state folder cannot be written, no media thread.
 pub async fn run(config: Config, secrets: Secrets) -> anyhow::Result<()> {
-    drop((config, secrets));
-    core::future::ready(()).await;
-    anyhow::bail!("this build has no event loop")
+    let start = clock::now();
+    let signals = Signals::listen()?;
+    let services = Arc::new(Services::start(&config, secrets).await?);
+    let lines = Lines::new(&config);
+    let sockets = sip_sockets::Settings {
+        udp: config.sip.listen_udp.clone(),
+        tcp: config.sip.listen_tcp.clone(),
+        limits: sip_tcp::Limits::default(),
+    };
+    let sockets = SipSockets::bind(&sockets, lines.judge())?;
+    let settings = endpoint::Settings {
+        server_name: config.sip.server_name.clone(),
+        via_host: config.sip.public_address.map(Into::into),
+        ..endpoint::Settings::default()
+    };
+    let endpoint = Endpoint::new(settings, Random::new(clock::seed()));
+    let control = control::Control::bind(&config.control_socket())?;
+    let (asker, questions) = mpsc::channel(QUESTIONS_CAPACITY);
+    let answering = Arc::clone(&services);
+    let serving = tokio::spawn(
+        control.serve(move |request| answer(Arc::clone(&answering), asker.clone(), request)),
+    );
+    let event_loop = EventLoop::new(
+        Arc::clone(&services),
+        lines,
+        endpoint,
+        sockets,
+        questions,
+        signals,
+    );
+    let took = clock::now().saturating_duration_since(start);
+    ::log::info!(READY_MS = millis(took); "ready");
+    notify::ready();
+    event_loop.run().await;
+    serving.abort();
+    let left = services.outbox.flush(FLUSH).await;
+    if left > 0 {
+        ::log::warn!(TICKETS = left; "tickets wait on disk for the next start");
+    }
+    services.store.close().await;
+    ::log::info!("stopped");
+    Ok(())
+}
+
+/// Asks the loop, and completes a status outside of it.
+async fn answer(
+    services: Arc<Services>,
+    asker: mpsc::Sender<Question>,
+    request: control::Request,
+) -> Value {
+    let (sender, answered) = oneshot::channel();
+    if asker.send((request, sender)).await.is_err() {
+        return json!({"error": "the daemon is stopping"});
+    }
+    let Ok(mut told) = answered.await else {
+        return json!({"error": "the daemon is stopping"});
+    };
+    if request == control::Request::Status {
+        status::complete(&services, &mut told).await;
+    }
+    told
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

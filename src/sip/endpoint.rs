@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::message::{self, Host, Message, Request, Response, StatusCode};
+use super::message::{self, Host, Message, Method, Request, Response, StatusCode};
 use super::session::{Input, Output};
 use super::transaction::{ClientEvent, Key, ServerEvent, Timing};
 use super::{Flow, Random, SessionId, TransactionId, Transmit};
@@ -147,6 +147,15 @@ impl Endpoint {
             Ok(Message::Request(request)) => self.on_request(request, flow, now),
             Ok(Message::Response(response)) => self.on_response(response, now),
             Err(rejected) => self.answer_rejected(rejected, flow),
+        }
+    }
+
+    /// A message from a source that nothing admits: a request is refused with 403, all else is dropped.
+    pub fn handle_stranger(&mut self, bytes: Bytes, flow: Flow) {
+        if let Ok(Message::Request(request)) = message::parse(bytes)
+            && request.method != Method::Ack
+        {
+            self.refuse(&request, Refusal::Stranger, StatusCode::FORBIDDEN, flow);
         }
     }
 

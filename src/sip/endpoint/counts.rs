@@ -94,11 +94,13 @@ pub enum Refusal {
     NotAccepting,
     /// A limit is reached (503).
     Overload,
+    /// A source address that nothing admits (403).
+    Stranger,
 }
 
 impl Refusal {
     /// All reasons.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Malformed,
         Self::Version,
         Self::MaxForwards,
@@ -110,6 +112,7 @@ impl Refusal {
         Self::Merged,
         Self::NotAccepting,
         Self::Overload,
+        Self::Stranger,
     ];
 
     /// The reason as a label of a metric.
@@ -127,6 +130,7 @@ impl Refusal {
             Self::Merged => "merged",
             Self::NotAccepting => "not_accepting",
             Self::Overload => "overload",
+            Self::Stranger => "stranger",
         }
     }
 }

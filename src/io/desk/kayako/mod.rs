@@ -67,6 +67,8 @@ pub struct Labels {
     pub kind: Option<String>,
     /// Such as `Support`.
     pub team: Option<String>,
+    /// Further tags.
+    pub tags: Vec<String>,
 }
 
 /// One Kayako. Its session is shared by all who use it.

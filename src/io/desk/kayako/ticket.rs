@@ -93,7 +93,7 @@ impl Kayako {
         requester_id: &str,
         draft: &Draft,
     ) -> Result<StepResult, DeskError> {
-        let body = new_case(draft, requester_id);
+        let body = new_case(draft, requester_id, &self.labels.tags);
         let ids = self.label_ids(draft).await.map_err(Fault::into_error)?;
         match self.post_case(&body, &ids).await {
             // A label may have been replaced since it was read: read them again, and do without if need be.

@@ -191,8 +191,9 @@ impl Case {
 }
 
 /// The body of `POST /cases.json`. Channel NOTE: nothing is mailed to anybody.
-pub(super) fn new_case(draft: &Draft, requester_id: &str) -> Value {
-    let mut tags: Vec<String> = draft.tags.iter().map(|tag| tag.replace(',', " ")).collect();
+pub(super) fn new_case(draft: &Draft, requester_id: &str, own_tags: &[String]) -> Value {
+    let tags = draft.tags.iter().chain(own_tags);
+    let mut tags: Vec<String> = tags.map(|tag| tag.replace(',', " ")).collect();
     tags.push(draft.call_tag());
     json!({
         "subject": draft.subject,

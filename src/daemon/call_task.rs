@@ -1,0 +1,350 @@
+//! One call's task: waits for one event, gives it to the call, performs what the call commands.
+//!
+//! The call itself ([`crate::call::Call`]) decides; nothing is decided here.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::legs::{MediaLeg, ModelLeg, SearchLeg, SpeechEvent, SpeechLegs};
+use super::metrics::Counter;
+use super::services::Services;
+use crate::call::{Arrival, Call, Command, Input, Kind};
+use crate::conversation::{Failure, ReplyEvent, Service};
+use crate::io::clock;
+use crate::io::deepgram::aura::VoiceEvent;
+use crate::io::deepgram::flux::EarEvent;
+use crate::io::media_socket::MediaPorts;
+use crate::io::media_thread::MediaEvent;
+use crate::sip::message::Request;
+use crate::sip::session::{self, Output};
+use crate::sip::{Flow, Random, SessionId, TransactionId};
+use crate::ticket::{CallId, Entry, Outcome};
+
+/// What the daemon's loop tells a call.
+#[derive(Debug)]
+pub(crate) enum Inbox {
+    /// From the endpoint.
+    Sip(Box<session::Input>),
+    /// Say goodbye and end.
+    Drain,
+    /// End now.
+    Kill(String),
+}
+
+/// The task.
+pub(crate) struct CallTask {
+    id: CallId,
+    session: SessionId,
+    call: Call,
+    services: Arc<Services>,
+    inbox: mpsc::Receiver<Inbox>,
+    outputs: mpsc::Sender<(SessionId, Output)>,
+    media: MediaLeg,
+    speech: SpeechLegs,
+    model: ModelLeg,
+    search: SearchLeg,
+    /// Answers to commands that are known at once.
+    answers: VecDeque<Input>,
+    ended: bool,
+}
+
+/// What an event means to the call.
+enum News {
+    Of(Input),
+    Due,
+    None,
+}
+
+enum Event {
+    Inbox(Option<Inbox>),
+    Speech(SpeechEvent),
+    Media(MediaEvent),
+    Reply(ReplyEvent),
+    Found(Vec<crate::conversation::Passage>),
+    Due,
+}
+
+impl CallTask {
+    /// A task for an INVITE that was let in.
+    pub(crate) fn new(
+        services: Arc<Services>,
+        kind: Kind,
+        (session, transaction, invite, flow): (SessionId, TransactionId, Request, Flow),
+        ports: MediaPorts,
+        inbox: mpsc::Receiver<Inbox>,
+        outputs: mpsc::Sender<(SessionId, Output)>,
+        mut random: Random,
+    ) -> Self {
+        let now = clock::now();
+        let id = new_call_id(&mut random);
+        log::info!(CALL_ID = id.0.as_str(), PEER:% = flow.remote, KIND:? = kind; "INVITE");
+        let settings = services.call_settings(flow, ports.port, &mut random);
+        let arrival = Arrival {
+            kind,
+            transaction,
+            invite,
+            flow,
+            at: clock::wallclock(),
+        };
+        let call = Call::incoming(arrival, settings, random, now);
+        Self {
+            media: MediaLeg::new(session, ports, kind),
+            speech: SpeechLegs::default(),
+            model: ModelLeg::default(),
+            search: SearchLeg::default(),
+            answers: VecDeque::new(),
+            ended: false,
+            id,
+            session,
+            call,
+            services,
+            inbox,
+            outputs,
+        }
+    }
+
+    /// Runs until the call is over and everything of it is released.
+    pub(crate) async fn run(mut self) {
+        loop {
+            while let Some(command) = self.call.poll_command() {
+                if self.perform(command).await {
+                    self.finish();
+                    return;
+                }
+            }
+            let input = match self.answers.pop_front() {
+                Some(input) => News::Of(input),
+                None => {
+                    let event = self.next_event().await;
+                    self.understand(event)
+                }
+            };
+            let now = clock::now();
+            let whole = match input {
+                News::Of(input) => self.handle(Some(input), now),
+                News::Due => self.handle(None, now),
+                News::None => true,
+            };
+            if !whole {
+                return self.finish();
+            }
+        }
+    }
+
+    /// `None` input means that time has come. A broken invariant ends this call with a BYE and a
+    /// ticket, and nothing else; false when not even that is possible.
+    fn handle(&mut self, input: Option<Input>, now: Instant) -> bool {
+        let call = &mut self.call;
+        let handled = catch_unwind(AssertUnwindSafe(|| match input {
+            Some(input) => call.handle(input, now),
+            None => call.handle_timeout(now),
+        }));
+        if handled.is_err() {
+            self.services.metrics.count(Counter::CallsPanicked);
+            log::error!(CALL_ID = self.id.0.as_str(); "the call broke an invariant; it is ended");
+            return self.end_broken(now);
+        }
+        true
+    }
+
+    fn end_broken(&mut self, now: Instant) -> bool {
+        let call = &mut self.call;
+        let kill = Input::Kill("internal error".to_owned());
+        catch_unwind(AssertUnwindSafe(|| call.handle(kill, now))).is_ok()
+    }
+
+    async fn next_event(&mut self) -> Event {
+        let due = self.call.poll_timeout();
+        let timer = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => core::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            message = self.inbox.recv() => Event::Inbox(message),
+            event = self.media.event() => Event::Media(event),
+            event = self.speech.event() => Event::Speech(event),
+            event = self.model.event() => Event::Reply(event),
+            passages = self.search.result() => Event::Found(passages),
+            () = timer => Event::Due,
+        }
+    }
+
+    fn understand(&mut self, event: Event) -> News {
+        let metrics = &self.services.metrics;
+        News::Of(match event {
+            Event::Due => return News::Due,
+            Event::Inbox(Some(Inbox::Sip(input))) => Input::Sip(*input),
+            Event::Inbox(Some(Inbox::Drain)) => Input::Drain,
+            Event::Inbox(Some(Inbox::Kill(reason))) => Input::Kill(reason),
+            // The loop holds the other end until this task has ended.
+            Event::Inbox(None) => Input::Kill("the telephone system has stopped".to_owned()),
+            Event::Media(event) => match self.on_media(event) {
+                Some(input) => input,
+                None => return News::None,
+            },
+            Event::Speech(event) => self.on_speech(event),
+            Event::Reply(event) => {
+                if let ReplyEvent::Failed(failure) = &event {
+                    metrics.count(Counter::ModelFailures);
+                    log::warn!(CALL_ID = self.id.0.as_str(); "the model failed: {failure:?}");
+                }
+                let reply = self.model.id().expect("an event comes of a running reply");
+                Input::Reply(reply, event)
+            }
+            Event::Found(passages) => Input::Passages(passages),
+        })
+    }
+
+    fn on_speech(&self, event: SpeechEvent) -> Input {
+        let metrics = &self.services.metrics;
+        match event {
+            SpeechEvent::Ear(EarEvent::Ready) => Input::EarReady,
+            SpeechEvent::Ear(EarEvent::Heard(heard)) => Input::Heard(heard),
+            SpeechEvent::Ear(EarEvent::Failed(failure)) => {
+                metrics.count(Counter::EarFailures);
+                self.lost(Service::Ear, failure)
+            }
+            SpeechEvent::Voice(VoiceEvent::Ready) => Input::VoiceReady,
+            SpeechEvent::Voice(VoiceEvent::Rendering(utterance)) => Input::Rendering(utterance),
+            SpeechEvent::Voice(VoiceEvent::Rendered(utterance, length)) => {
+                Input::Rendered(utterance, length)
+            }
+            SpeechEvent::Voice(VoiceEvent::Failed(failure)) => {
+                metrics.count(Counter::VoiceFailures);
+                self.lost(Service::Voice, failure)
+            }
+        }
+    }
+
+    fn on_media(&self, event: MediaEvent) -> Option<Input> {
+        let call = self.id.0.as_str();
+        match &event {
+            MediaEvent::MediaTimeout => self.services.metrics.count(Counter::MediaTimeouts),
+            MediaEvent::FirstPacket(from) => {
+                log::debug!(CALL_ID = call, PEER:% = from; "first packet")
+            }
+            MediaEvent::Underrun(utterance) => {
+                log::warn!(CALL_ID = call, UTTERANCE = utterance.0; "speech ran dry");
+            }
+            MediaEvent::Stopped(summary) if summary.failed => {
+                log::error!(CALL_ID = call; "the media of this call broke");
+            }
+            MediaEvent::Digit(_)
+            | MediaEvent::Playing(_)
+            | MediaEvent::Played(_)
+            | MediaEvent::Stopped(_) => {}
+        }
+        MediaLeg::understand(&event)
+    }
+
+    fn lost(&self, service: Service, failure: Failure) -> Input {
+        log::warn!(CALL_ID = self.id.0.as_str(), SERVICE:? = service; "lost: {failure:?}");
+        Input::Failed(service, failure)
+    }
+
+    /// Performs a command; true when the call is over.
+    async fn perform(&mut self, command: Command) -> bool {
+        match command {
+            Command::Sip(output) => {
+                // The loop outlives its calls; if it is gone, so is the process.
+                let _ = self.outputs.send((self.session, output)).await;
+            }
+            Command::OpenServices(negotiated) => {
+                let ends = self.media.open_rings(negotiated.law);
+                self.speech.open(&self.services, negotiated.law, ends);
+                self.services.model.warm();
+            }
+            Command::Media(negotiated) => self.media.start(&self.services, &self.id, &negotiated),
+            Command::Speak(utterance, speech) => {
+                if let Err(failure) = self.speech.speak(utterance, speech) {
+                    self.answers
+                        .push_back(Input::Failed(Service::Voice, failure));
+                }
+            }
+            Command::StopSpeaking => {
+                let position = self.speech.stop();
+                let frames = |frames: u32| crate::audio::FRAME * frames;
+                let stopped = position.map(|(utterance, count)| (utterance, frames(count)));
+                self.answers.push_back(Input::Stopped(stopped));
+            }
+            Command::Search(question) => self.search.start(&self.services, question),
+            Command::Ask(request) => self.model.ask(&self.services, request),
+            Command::CancelReply(reply) => self.model.cancel(reply),
+            Command::Record(entry) => self.record(entry),
+            Command::Over => return true,
+        }
+        false
+    }
+
+    fn record(&mut self, entry: Entry) {
+        let call = self.id.0.as_str();
+        match &entry {
+            Entry::Answered(after) => {
+                self.services.metrics.count(Counter::CallsAnswered);
+                log::info!(CALL_ID = call, AFTER_MS = millis(*after); "answered");
+            }
+            Entry::Turn(turn) => {
+                let first_packet = turn.first_packet.map(millis);
+                log::info!(CALL_ID = call, TURN = turn.turn, FIRST_PACKET_MS:? = first_packet; "turn");
+            }
+            Entry::Line {
+                interrupted: true, ..
+            } => {
+                self.services.metrics.count(Counter::BargeIns);
+            }
+            Entry::Escalated { reason } => log::info!(CALL_ID = call; "escalated: {reason}"),
+            Entry::Ended {
+                at,
+                outcome,
+                reason,
+            } => {
+                self.ended = true;
+                self.services.metrics.count(match outcome {
+                    Outcome::Failed | Outcome::Interrupted => Counter::CallsFailed,
+                    Outcome::Answered | Outcome::Escalated | Outcome::Abandoned => {
+                        Counter::CallsCompleted
+                    }
+                });
+                log::info!(CALL_ID = call, OUTCOME:? = outcome, SECONDS = at.as_secs(); "over: {reason}");
+            }
+            Entry::Started { .. }
+            | Entry::Line { .. }
+            | Entry::Cited { .. }
+            | Entry::Email { .. } => {}
+        }
+        self.services.store.record_later(self.id.clone(), entry);
+    }
+
+    /// What must hold at the end whatever happened before: the record has an end.
+    fn finish(&mut self) {
+        if !self.ended {
+            let reason = "the call broke".to_owned();
+            self.record(Entry::Ended {
+                at: Duration::ZERO,
+                outcome: Outcome::Failed,
+                reason,
+            });
+        }
+        self.media.stop(&self.services);
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Seconds since 1970 and chance, in hexadecimal: sorts by time and never comes twice.
+fn new_call_id(random: &mut Random) -> CallId {
+    let since = clock::wallclock()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let chance = random.next_u64() & 0xFFFF_FFFF;
+    CallId(format!("{:08x}{chance:08x}", since.as_secs()))
+}

@@ -1,0 +1,360 @@
+//! The daemon's one loop: messages in, calls' outputs, timers, signals, questions.
+//!
+//! It owns the SIP endpoint and the table of running calls. Each call is a task of its own
+//! ([`super::call_task`]); the two talk through bounded queues.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinSet};
+
+use super::admission::{self, Lines};
+use super::call_task::{CallTask, Inbox};
+use super::control;
+use super::metrics::Counter;
+use super::notify;
+use super::services::Services;
+use super::shutdown::{Phase, Shutdown};
+use super::signals::{Signal, Signals};
+use super::status;
+use crate::io::clock;
+use crate::io::sip_sockets::{Received, SipSockets};
+use crate::sip::endpoint::{self, Endpoint};
+use crate::sip::message::{Name, Request, Response, StatusCode};
+use crate::sip::session::Output;
+use crate::sip::{Flow, Random, SessionId, TransactionId};
+
+/// Outputs of calls waiting for the endpoint: a burst of some hundred calls that all answer. When
+/// full the calls' tasks wait; nothing is dropped.
+pub(crate) const OUTPUTS_CAPACITY: usize = 1024;
+
+/// Inputs waiting for one call: more than a dialog's peer can send while its task is not scheduled.
+/// When full the input is dropped (SIP repeats it) and counted in `queue_full`.
+pub(crate) const INBOX_CAPACITY: usize = 32;
+
+/// Questions of `ringwell status` waiting for the loop; the asking side waits, nothing is dropped.
+pub(crate) const QUESTIONS_CAPACITY: usize = 8;
+
+/// Seconds a caller shall wait when we are full (RFC 3261 §20.33).
+const RETRY_AFTER: &str = "10";
+
+/// How often the loop looks at itself when nothing happens: the watchdog's and the shutdown's pace.
+const TICK: Duration = Duration::from_millis(250);
+
+/// A question and where its answer goes.
+pub(crate) type Question = (control::Request, oneshot::Sender<Value>);
+
+/// A running call as the loop sees it.
+struct Running {
+    inbox: mpsc::Sender<Inbox>,
+    since: Instant,
+    kind: &'static str,
+    line: Arc<str>,
+}
+
+/// The loop.
+pub(crate) struct EventLoop {
+    services: Arc<Services>,
+    lines: Arc<Lines>,
+    endpoint: Endpoint,
+    sockets: SipSockets,
+    received: mpsc::Receiver<Received>,
+    outputs: mpsc::Receiver<(SessionId, Output)>,
+    output_sender: mpsc::Sender<(SessionId, Output)>,
+    questions: mpsc::Receiver<Question>,
+    calls: HashMap<SessionId, Running>,
+    tasks: JoinSet<SessionId>,
+    task_sessions: HashMap<tokio::task::Id, SessionId>,
+    signals: Signals,
+    shutdown: Shutdown,
+    random: Random,
+    watchdog: Option<Duration>,
+    watchdog_told: Instant,
+}
+
+enum Event {
+    Received(Received),
+    Output(SessionId, Output),
+    CallOver(Result<SessionId, JoinError>),
+    Asked(Question),
+    Signal(Signal),
+    Due,
+}
+
+impl EventLoop {
+    /// A loop over bound sockets.
+    pub(crate) fn new(
+        services: Arc<Services>,
+        lines: Arc<Lines>,
+        endpoint: Endpoint,
+        (sockets, received): (SipSockets, mpsc::Receiver<Received>),
+        questions: mpsc::Receiver<Question>,
+        signals: Signals,
+    ) -> Self {
+        let (output_sender, outputs) = mpsc::channel(OUTPUTS_CAPACITY);
+        let now = clock::now();
+        Self {
+            shutdown: Shutdown::new(services.limits.drain_limit),
+            services,
+            lines,
+            endpoint,
+            sockets,
+            received,
+            outputs,
+            output_sender,
+            questions,
+            calls: HashMap::new(),
+            tasks: JoinSet::new(),
+            task_sessions: HashMap::new(),
+            signals,
+            random: Random::new(clock::seed()),
+            watchdog: notify::watchdog_interval(),
+            watchdog_told: now,
+        }
+    }
+
+    /// Turns until the last call has ended after a request to stop.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let now = clock::now();
+            self.drain_endpoint(now);
+            self.tell_watchdog(now);
+            if self.step_shutdown(now) {
+                break;
+            }
+            match self.next_event(now).await {
+                Event::Received(received) => self.on_received(received),
+                Event::Output(session, output) => {
+                    self.endpoint.handle_output(session, output, clock::now());
+                }
+                Event::CallOver(outcome) => self.on_call_over(outcome),
+                Event::Asked((request, answer)) => {
+                    let told = self.answer(request);
+                    // The asking side may have gone.
+                    let _ = answer.send(told);
+                }
+                Event::Signal(Signal::Terminate) => self.shutdown.request(clock::now()),
+                Event::Signal(Signal::Hangup) => {
+                    log::info!("SIGHUP: the configuration is read at the next start");
+                }
+                Event::Due => self.endpoint.handle_timeout(clock::now()),
+            }
+        }
+    }
+
+    async fn next_event(&mut self, now: Instant) -> Event {
+        let tick = now + TICK;
+        let due = self
+            .endpoint
+            .poll_timeout()
+            .map_or(tick, |due| due.min(tick));
+        tokio::select! {
+            biased;
+            Some((session, output)) = self.outputs.recv() => Event::Output(session, output),
+            Some(outcome) = self.tasks.join_next(), if !self.tasks.is_empty() => Event::CallOver(outcome),
+            Some(received) = self.received.recv() => Event::Received(received),
+            Some(question) = self.questions.recv() => Event::Asked(question),
+            signal = self.signals.next() => Event::Signal(signal),
+            () = tokio::time::sleep_until(due.into()) => Event::Due,
+        }
+    }
+
+    fn drain_endpoint(&mut self, now: Instant) {
+        while let Some(event) = self.endpoint.poll_event() {
+            match event {
+                endpoint::Event::Incoming {
+                    session,
+                    transaction,
+                    invite,
+                    flow,
+                } => {
+                    self.on_incoming(session, transaction, invite, flow, now);
+                }
+                endpoint::Event::Session { session, input } => {
+                    self.give(session, Inbox::Sip(Box::new(input)));
+                }
+            }
+        }
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.sockets.send(transmit);
+        }
+    }
+
+    fn on_received(&mut self, received: Received) {
+        let now = clock::now();
+        match received {
+            Received::Message { bytes, flow } => self.endpoint.handle_message(bytes, flow, now),
+            Received::Forbidden { bytes, flow } => self.endpoint.handle_stranger(bytes, flow),
+            Received::Lost { flow } => self.endpoint.handle_flow_lost(flow, now),
+        }
+    }
+
+    fn on_incoming(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        invite: Request,
+        flow: Flow,
+        now: Instant,
+    ) {
+        let metrics = &self.services.metrics;
+        metrics.count(Counter::CallsOffered);
+        let refusal = if self.calls.len() >= self.services.limits.calls_max {
+            Some(Counter::RefusedBusy)
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
+            return self.refuse(session, transaction, &invite, reason, now);
+        }
+        let Some(ports) = self.services.ports.allocate(now) else {
+            return self.refuse(session, transaction, &invite, Counter::RefusedPorts, now);
+        };
+        let kind = self.lines.kind(flow, &invite);
+        let line = self.lines.name(flow);
+        let (sender, inbox) = mpsc::channel(INBOX_CAPACITY);
+        let running = Running {
+            inbox: sender,
+            since: now,
+            kind: admission::kind_name(kind),
+            line,
+        };
+        let task = CallTask::new(
+            Arc::clone(&self.services),
+            kind,
+            (session, transaction, invite, flow),
+            ports,
+            inbox,
+            self.output_sender.clone(),
+            self.random.fork(),
+        );
+        self.calls.insert(session, running);
+        let handle = self.tasks.spawn(async move {
+            task.run().await;
+            session
+        });
+        self.task_sessions.insert(handle.id(), session);
+    }
+
+    fn refuse(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        invite: &Request,
+        reason: Counter,
+        now: Instant,
+    ) {
+        self.services.metrics.count(reason);
+        log::warn!(REASON = reason.name(); "a call was refused with 503");
+        let mut response = Response::to_request(invite, StatusCode::SERVICE_UNAVAILABLE)
+            .with_header(Name::RetryAfter, RETRY_AFTER);
+        if let Some(to) = invite.to() {
+            response
+                .headers
+                .set(Name::To, to.with_tag(&self.random.token()));
+        }
+        self.endpoint.handle_output(
+            session,
+            Output::Respond {
+                transaction,
+                response,
+            },
+            now,
+        );
+        self.endpoint.forget(session, now);
+    }
+
+    /// Hands an input to a call's task without waiting.
+    fn give(&self, session: SessionId, input: Inbox) {
+        let Some(running) = self.calls.get(&session) else {
+            return;
+        };
+        if running.inbox.try_send(input).is_err() {
+            self.services.metrics.count(Counter::QueueFull);
+        }
+    }
+
+    fn on_call_over(&mut self, outcome: Result<SessionId, JoinError>) {
+        let session = match outcome {
+            Ok(session) => Some(session),
+            Err(error) => {
+                self.services.metrics.count(Counter::CallsPanicked);
+                log::error!("a call's task broke: {error}");
+                self.task_sessions.get(&error.id()).copied()
+            }
+        };
+        let Some(session) = session else {
+            return;
+        };
+        self.task_sessions.retain(|_, of| *of != session);
+        self.calls.remove(&session);
+        // Whatever the task has sent before it ended still stands in the queue.
+        while let Ok((from, output)) = self.outputs.try_recv() {
+            self.endpoint.handle_output(from, output, clock::now());
+        }
+        self.endpoint.forget(session, clock::now());
+    }
+
+    /// Advances a requested stop; true when the loop is to end.
+    fn step_shutdown(&mut self, now: Instant) -> bool {
+        let Some(phase) = self.shutdown.step(now, self.calls.len()) else {
+            return false;
+        };
+        match phase {
+            Phase::Stop => {
+                log::info!(CALLS = self.calls.len(); "stopping: no new calls, running ones may finish");
+                notify::stopping();
+                self.endpoint.set_accepting(false);
+            }
+            Phase::SayGoodbye => {
+                log::info!(CALLS = self.calls.len(); "the time to finish is over: saying goodbye");
+                self.give_all(|| Inbox::Drain);
+            }
+            Phase::Kill => {
+                log::warn!(CALLS = self.calls.len(); "ending the calls that are left");
+                self.give_all(|| Inbox::Kill("the telephone system is stopping".to_owned()));
+            }
+            Phase::Over => return true,
+        }
+        false
+    }
+
+    fn give_all(&self, input: impl Fn() -> Inbox) {
+        for session in self.calls.keys() {
+            self.give(*session, input());
+        }
+    }
+
+    fn tell_watchdog(&mut self, now: Instant) {
+        if self
+            .watchdog
+            .is_some_and(|every| now >= self.watchdog_told + every)
+        {
+            self.watchdog_told = now;
+            notify::watchdog();
+        }
+    }
+
+    fn answer(&mut self, request: control::Request) -> Value {
+        match request {
+            control::Request::Status => {
+                let now = clock::now();
+                let calls = self.calls.values().map(|running| status::RunningCall {
+                    kind: running.kind,
+                    line: Arc::clone(&running.line),
+                    seconds: now.saturating_duration_since(running.since).as_secs(),
+                });
+                let calls: Vec<_> = calls.collect();
+                let state = self.shutdown.state();
+                status::snapshot(&self.services, &self.sockets, &self.endpoint, state, &calls)
+            }
+            control::Request::Drain => {
+                self.shutdown.request(clock::now());
+                serde_json::json!({"state": self.shutdown.state()})
+            }
+        }
+    }
+}

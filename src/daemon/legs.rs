@@ -1,0 +1,159 @@
+//! What a call's task holds of the outside: its media, its ear and voice, the model's reply, a search.
+//! Each gives its next event, or waits for ever when it has none to give.
+
+use core::future::pending;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::services::Services;
+use crate::audio::Law;
+use crate::conversation::{
+    Failure, Passage, ReplyEvent, ReplyId, ReplyRequest, Speech, UtteranceId,
+};
+use crate::io::deepgram::aura::{VoiceEvent, VoiceHandle};
+use crate::io::deepgram::flux::{EarEvent, Listening};
+use crate::io::openai::ReplyStream;
+use crate::io::rings::{AgentWriter, CallerReader, Playout};
+
+mod media;
+
+pub(crate) use media::MediaLeg;
+
+/// Events of one ear or voice waiting for the call: a second of a lively turn. When full the ear or
+/// voice waits; nothing is dropped.
+const SPEECH_EVENTS: usize = 16;
+
+/// The next event of a queue that may not be there (any more).
+async fn next<T>(queue: &mut Option<mpsc::Receiver<T>>) -> T {
+    if let Some(events) = queue {
+        if let Some(event) = events.recv().await {
+            return event;
+        }
+        *queue = None;
+    }
+    pending().await
+}
+
+/// The ends of a call's rings that the speech services take.
+pub(crate) struct RingEnds {
+    pub(crate) caller: CallerReader,
+    pub(crate) agent: AgentWriter,
+    pub(crate) playout: Playout,
+}
+
+/// What ear or voice report.
+pub(crate) enum SpeechEvent {
+    Ear(EarEvent),
+    Voice(VoiceEvent),
+}
+
+/// Ear and voice of one call.
+#[derive(Default)]
+pub(crate) struct SpeechLegs {
+    listening: Option<Listening>,
+    voice: Option<VoiceHandle>,
+    playout: Option<Playout>,
+    ear_events: Option<mpsc::Receiver<EarEvent>>,
+    voice_events: Option<mpsc::Receiver<VoiceEvent>>,
+}
+
+impl SpeechLegs {
+    /// Opens both services.
+    pub(crate) fn open(&mut self, services: &Services, law: Law, ends: RingEnds) {
+        let (ear_sender, ear_events) = mpsc::channel(SPEECH_EVENTS);
+        let (voice_sender, voice_events) = mpsc::channel(SPEECH_EVENTS);
+        self.listening = Some(services.ear.open(law, ends.caller, ear_sender));
+        self.voice = Some(services.voice.open(law, ends.agent, voice_sender));
+        self.playout = Some(ends.playout);
+        self.ear_events = Some(ear_events);
+        self.voice_events = Some(voice_events);
+    }
+
+    /// The next event of either.
+    pub(crate) async fn event(&mut self) -> SpeechEvent {
+        tokio::select! {
+            event = next(&mut self.ear_events) => SpeechEvent::Ear(event),
+            event = next(&mut self.voice_events) => SpeechEvent::Voice(event),
+        }
+    }
+
+    /// Speaks after whatever is queued.
+    pub(crate) fn speak(&self, utterance: UtteranceId, speech: Speech) -> Result<(), Failure> {
+        match (&self.voice, &self.playout) {
+            (Some(voice), Some(playout)) => voice.speak(utterance, speech, playout.epoch()),
+            _ => Err(Failure::Unavailable("the voice is not open".to_owned())),
+        }
+    }
+
+    /// Silences the agent at once; gives what sounded last and how many frames of it.
+    pub(crate) fn stop(&self) -> Option<(UtteranceId, u32)> {
+        let position = self.playout.as_ref()?.stop();
+        if let Some(voice) = &self.voice {
+            voice.stop();
+        }
+        position
+    }
+}
+
+/// The reply that is wanted, if one is.
+#[derive(Default)]
+pub(crate) struct ModelLeg {
+    reply: Option<(ReplyId, ReplyStream)>,
+}
+
+impl ModelLeg {
+    /// Asks; a reply that still runs is dropped.
+    pub(crate) fn ask(&mut self, services: &Services, request: ReplyRequest) {
+        self.reply = Some((request.id, services.model.ask(request)));
+    }
+
+    /// Drops the reply.
+    pub(crate) fn cancel(&mut self, reply: ReplyId) {
+        self.reply.take_if(|(running, _)| *running == reply);
+    }
+
+    /// Which reply runs.
+    pub(crate) fn id(&self) -> Option<ReplyId> {
+        self.reply.as_ref().map(|(id, _)| *id)
+    }
+
+    /// Its next event.
+    pub(crate) async fn event(&mut self) -> ReplyEvent {
+        if let Some((_, stream)) = &mut self.reply
+            && let Some(event) = stream.rx.recv().await
+        {
+            return event;
+        }
+        pending().await
+    }
+}
+
+/// A search that runs, if one does.
+#[derive(Default)]
+pub(crate) struct SearchLeg {
+    result: Option<oneshot::Receiver<Vec<Passage>>>,
+}
+
+impl SearchLeg {
+    /// Searches on a blocking thread; a search that still runs is dropped.
+    pub(crate) fn start(&mut self, services: &Services, question: String) {
+        let (sender, result) = oneshot::channel();
+        let knowledge = services.knowledge.clone();
+        let limit = services.limits.passages;
+        tokio::task::spawn_blocking(move || {
+            // Nobody wants it any more when the call is over.
+            let _ = sender.send(knowledge.search(&question, limit));
+        });
+        self.result = Some(result);
+    }
+
+    /// What was found; nothing when the search broke.
+    pub(crate) async fn result(&mut self) -> Vec<Passage> {
+        let Some(result) = &mut self.result else {
+            return pending().await;
+        };
+        let passages = result.await.unwrap_or_default();
+        self.result = None;
+        passages
+    }
+}

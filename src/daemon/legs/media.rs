@@ -1,0 +1,142 @@
+//! A call's media: its ports until the answer, then its stream on the media thread.
+
+use tokio::sync::mpsc;
+
+use super::RingEnds;
+use crate::audio::Law;
+use crate::call::{Input, Kind};
+use crate::daemon::services::Services;
+use crate::io::clock;
+use crate::io::media_socket::MediaPorts;
+use crate::io::media_thread::{CallMedia, EVENTS, MediaEvent, Mode};
+use crate::io::rings::{AgentReader, CallerWriter, agent_ring, caller_ring};
+use crate::rtp;
+use crate::sdp::Negotiated;
+use crate::sip::SessionId;
+use crate::ticket::CallId;
+
+/// The media of one call.
+pub(crate) struct MediaLeg {
+    id: u64,
+    kind: Kind,
+    state: State,
+    rings: Option<(CallerWriter, AgentReader)>,
+    /// The law the speech services were opened with.
+    speech_law: Option<Law>,
+    events: Option<mpsc::Receiver<MediaEvent>>,
+}
+
+enum State {
+    Waiting(MediaPorts),
+    Streaming,
+    Over,
+}
+
+impl MediaLeg {
+    /// Media that waits for the answer.
+    pub(crate) fn new(session: SessionId, ports: MediaPorts, kind: Kind) -> Self {
+        Self {
+            id: session.0,
+            kind,
+            state: State::Waiting(ports),
+            rings: None,
+            speech_law: None,
+            events: None,
+        }
+    }
+
+    /// Makes the rings; the speech services take their ends.
+    pub(crate) fn open_rings(&mut self, law: Law) -> RingEnds {
+        let (writer, caller) = caller_ring();
+        let (agent, reader, playout) = agent_ring();
+        self.rings = Some((writer, reader));
+        self.speech_law = Some(law);
+        RingEnds {
+            caller,
+            agent,
+            playout,
+        }
+    }
+
+    /// Starts the stream, or changes it.
+    pub(crate) fn start(&mut self, services: &Services, call: &CallId, negotiated: &Negotiated) {
+        let taken = match std::mem::replace(&mut self.state, State::Streaming) {
+            State::Waiting(ports) => {
+                let stream = rtp::session::Stream::from(negotiated);
+                self.add(services, call, ports, stream)
+            }
+            State::Streaming => services.media.update(self.id, negotiated),
+            State::Over => {
+                self.state = State::Over;
+                return;
+            }
+        };
+        if let Err(error) = taken {
+            log::error!(CALL_ID = call.0.as_str(); "no audio for this call: {error}");
+        }
+    }
+
+    fn add(
+        &mut self,
+        services: &Services,
+        call: &CallId,
+        ports: MediaPorts,
+        stream: rtp::session::Stream,
+    ) -> Result<(), crate::io::media_thread::QueueFull> {
+        let (sender, events) = mpsc::channel(EVENTS);
+        self.events = Some(events);
+        let mode = match (self.kind, self.rings.take()) {
+            (Kind::Tone, _) => Mode::Tone,
+            (Kind::Assistant, Some((caller, agent))) => Mode::Bridge { caller, agent },
+            (Kind::Echo, _) | (Kind::Assistant, None) => Mode::Echo,
+        };
+        let mut session = rtp::session::Settings::new(
+            stream,
+            format!("ringwell-{}", call.0),
+            clock::wallclock(),
+            clock::seed(),
+        );
+        session.media_timeout = services.limits.media_timeout;
+        if let Some(law) = self.speech_law {
+            session.audio_law = law;
+        }
+        services.media.add(CallMedia {
+            id: self.id,
+            ports,
+            session,
+            mode,
+            events: sender,
+        })
+    }
+
+    /// The next event of the stream that a call is told of.
+    pub(crate) async fn event(&mut self) -> MediaEvent {
+        super::next(&mut self.events).await
+    }
+
+    /// The call's word for an event, if it has one.
+    pub(crate) fn understand(event: &MediaEvent) -> Option<Input> {
+        match event {
+            MediaEvent::Digit(key) => Some(Input::Digit(*key)),
+            MediaEvent::Playing(utterance) => Some(Input::Playing(*utterance)),
+            MediaEvent::Played(utterance) => Some(Input::Played(*utterance)),
+            MediaEvent::MediaTimeout => Some(Input::MediaTimeout),
+            MediaEvent::FirstPacket(_) | MediaEvent::Underrun(_) | MediaEvent::Stopped(_) => None,
+        }
+    }
+
+    /// Ends the stream and gives the ports back.
+    pub(crate) fn stop(&mut self, services: &Services) {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Waiting(ports) => ports.release(clock::now()),
+            State::Streaming => {
+                if let Err(error) = services.media.remove(self.id) {
+                    // Its events go nowhere from now on, which ends it, too.
+                    log::warn!("a stream is not stopped at once: {error}");
+                }
+                self.events = None;
+            }
+            State::Over => {}
+        }
+    }
+}

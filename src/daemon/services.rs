@@ -1,0 +1,299 @@
+//! What all calls share: the outside services, the store, the media threads, and the limits. Made
+//! once, from the configuration.
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use secrecy::SecretString;
+
+use super::metrics::Metrics;
+use super::wording;
+use crate::audio::Law;
+use crate::call;
+use crate::config::{self, Config, Secrets};
+use crate::conversation;
+use crate::io::deepgram::aura::{self, Voice};
+use crate::io::deepgram::flux::{self, Ear};
+use crate::io::deepgram::{Endpoint, rest::Renderer};
+use crate::io::desk::Desk;
+use crate::io::desk::kayako::{self, Kayako};
+use crate::io::knowledge::Knowledge;
+use crate::io::media_socket::{self, PortPool};
+use crate::io::media_thread::{self, MediaHandle, MediaThread, Realtime};
+use crate::io::openai::{self, Model};
+use crate::io::outbox::Outbox;
+use crate::io::prompt_cache::{PromptCache, Rendering};
+use crate::io::store::Store;
+use crate::io::tls::Tls;
+use crate::io::{clock, knowledge};
+use crate::rtp::session::MediaTimeout;
+use crate::sdp;
+use crate::sip::message::{Host, Uri};
+use crate::sip::{Flow, Random, Transport, session, transaction};
+use crate::ticket::TicketPolicy;
+
+/// How long the kept HTTP connections to the helpdesk may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Flushes that Deepgram allows one connection within 60 s.
+const FLUSHES_PER_MINUTE: usize = 20;
+
+/// Numbers of the configuration that the loop and the calls need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Calls at once.
+    pub(crate) calls_max: usize,
+    /// How long calls may go on after a request to stop.
+    pub(crate) drain_limit: Duration,
+    /// Passages for each question.
+    pub(crate) passages: usize,
+    /// When a silent caller counts as gone.
+    pub(crate) media_timeout: MediaTimeout,
+}
+
+/// Everything that is shared.
+pub(crate) struct Services {
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) ear: Ear,
+    pub(crate) voice: Voice,
+    pub(crate) prompts: Rendering,
+    pub(crate) model: Model,
+    pub(crate) store: Store,
+    pub(crate) outbox: Outbox,
+    pub(crate) knowledge: Knowledge,
+    pub(crate) media: MediaHandle,
+    pub(crate) ports: PortPool,
+    conversation: conversation::Settings,
+    answer_after_max: Duration,
+    diagnostic_max: Duration,
+    server_name: String,
+    public_address: Option<IpAddr>,
+}
+
+impl Services {
+    /// Opens what is on this machine and starts what works in the background. Outside services are
+    /// not needed for it.
+    pub(crate) async fn start(config: &Config, secrets: Secrets) -> anyhow::Result<Self> {
+        let state = &config.state.dir;
+        std::fs::create_dir_all(state)
+            .with_context(|| format!("the state folder {} cannot be made", state.display()))?;
+        let tls = Tls::new(None)?;
+        let store = open_store(config, state).await?;
+        let desk = Arc::new(desk(config, secrets.helpdesk, &tls)?);
+        let knowledge = Knowledge::open(&state.join("knowledge.db"))?;
+        let interval = config.knowledge.sync_interval;
+        tokio::spawn(knowledge::run(
+            knowledge.clone(),
+            Arc::clone(&desk),
+            interval,
+        ));
+        let conversation = wording::conversation(config);
+        let (voice, prompts) = voice(config, secrets.voice, &tls, &conversation)?;
+        Ok(Self {
+            limits: limits(config),
+            metrics: Metrics::default(),
+            ear: ear(config, secrets.ear, &tls),
+            voice,
+            prompts,
+            model: model(config, secrets.model, &tls)?,
+            outbox: Outbox::start(store.clone(), desk),
+            store,
+            knowledge,
+            media: start_media(config)?,
+            ports: ports(config),
+            conversation,
+            answer_after_max: config.calls.answer_after_max,
+            diagnostic_max: config.calls.max_duration,
+            server_name: config.sip.server_name.clone(),
+            public_address: config.sip.public_address.or(config.media.address),
+        })
+    }
+
+    /// What a new call needs to know.
+    pub(crate) fn call_settings(
+        &self,
+        flow: Flow,
+        port: u16,
+        random: &mut Random,
+    ) -> call::Settings {
+        call::Settings {
+            session: self.session_settings(flow, port, random),
+            conversation: self.conversation.clone(),
+            answer_after_max: self.answer_after_max,
+            diagnostic_max: self.diagnostic_max,
+        }
+    }
+
+    fn session_settings(&self, flow: Flow, port: u16, random: &mut Random) -> session::Settings {
+        let address = self.public_address.unwrap_or(flow.local.ip());
+        let contact = Uri::sip(
+            Some("ringwell"),
+            Host::from(address),
+            Some(flow.local.port()),
+        );
+        let contact = match flow.transport {
+            Transport::Udp => contact,
+            Transport::Tcp => contact.with_param("transport", Some("tcp")),
+        };
+        session::Settings {
+            contact,
+            server_name: self.server_name.clone(),
+            local_media: sdp::Local {
+                address,
+                port,
+                session_id: random.next_u64() >> 1,
+                codecs: vec![Law::Mu, Law::A],
+            },
+            timing: transaction::Timing::default(),
+        }
+    }
+}
+
+async fn open_store(config: &Config, state: &Path) -> anyhow::Result<Store> {
+    let policy = match config.helpdesk.ticket_policy {
+        config::TicketPolicy::Unanswered => TicketPolicy::Unsettled,
+        config::TicketPolicy::EveryCall => TicketPolicy::Every,
+    };
+    let store = Store::open(&state.join("ringwell.db"), policy)?;
+    let recovered = store.recover().await?;
+    if recovered.calls > 0 {
+        log::warn!(
+            CALLS = recovered.calls, TICKETS = recovered.tickets;
+            "calls were running when the daemon ended last time; their tickets are on their way"
+        );
+    }
+    Ok(store)
+}
+
+fn endpoint(url: &str, key: Option<SecretString>) -> Endpoint {
+    // The service wants a header in any case; the sandbox takes any key.
+    let key = key.unwrap_or_else(|| "none".to_owned().into());
+    Endpoint {
+        url: url.to_owned(),
+        key,
+    }
+}
+
+fn ear(config: &Config, key: Option<SecretString>, tls: &Tls) -> Ear {
+    let config = &config.ear;
+    let settings = flux::Settings {
+        endpoint: endpoint(&config.url, key),
+        model: config.model.clone(),
+        eot_threshold: config.eot_threshold,
+        eager_eot_threshold: None,
+        eot_timeout_ms: u32::try_from(config.eot_timeout.as_millis()).unwrap_or(u32::MAX),
+        keyterms: config.keyterms.clone(),
+        language_hints: Vec::new(),
+        mip_opt_out: false,
+        patience: flux::Patience::default(),
+    };
+    Ear::new(settings, tls.clone())
+}
+
+fn voice(
+    config: &Config,
+    key: Option<SecretString>,
+    tls: &Tls,
+    conversation: &conversation::Settings,
+) -> anyhow::Result<(Voice, Rendering)> {
+    let account = endpoint(&config.voice.url, key);
+    let renderer = Renderer::new(account.clone(), &config.voice.model, tls)?;
+    let cache = PromptCache::open(&config.state.dir.join("prompts"), renderer)?;
+    let cache = Arc::new(cache);
+    let texts = conversation::prompts(conversation);
+    let rendering = cache.render_all(texts);
+    let settings = aura::Settings {
+        endpoint: account,
+        model: config.voice.model.clone(),
+        mip_opt_out: false,
+        flushes_per_minute: FLUSHES_PER_MINUTE,
+        patience: aura::Patience::default(),
+    };
+    Ok((Voice::new(settings, tls.clone(), cache)?, rendering))
+}
+
+fn model(config: &Config, key: Option<SecretString>, tls: &Tls) -> anyhow::Result<Model> {
+    let config = &config.model;
+    let dialect = match config.dialect {
+        config::Dialect::Responses => openai::Dialect::Responses,
+        config::Dialect::Chat => openai::Dialect::Chat,
+    };
+    let settings = openai::Settings {
+        key,
+        temperature: config.temperature,
+        reasoning_effort: config
+            .reasoning_effort
+            .map(|effort| effort.as_str().to_owned()),
+        max_output_tokens: Some(config.max_output_tokens),
+        token_limit: match config.token_key {
+            config::TokenKey::MaxTokens => openai::TokenLimit::MaxTokens,
+            config::TokenKey::MaxCompletionTokens => openai::TokenLimit::MaxCompletionTokens,
+        },
+        instruction_role: match config.system_role {
+            config::SystemRole::System => openai::Role::System,
+            config::SystemRole::Developer => openai::Role::Developer,
+        },
+        prompt_cache_key: Some("ringwell".to_owned()),
+        ..openai::Settings::new(dialect, &config.url, &config.model)
+    };
+    Ok(Model::new(settings, tls)?)
+}
+
+fn desk(config: &Config, password: Option<SecretString>, tls: &Tls) -> anyhow::Result<Desk> {
+    let config = &config.helpdesk;
+    let config::HelpdeskKind::Kayako = config.kind;
+    let password = password.unwrap_or_else(|| "none".to_owned().into());
+    let settings = kayako::Settings {
+        labels: kayako::Labels {
+            status: config.status.clone(),
+            priority: config.priority.clone(),
+            kind: config.case_type.clone(),
+            team: config.team.clone(),
+            tags: config.tags.clone(),
+        },
+        ..kayako::Settings::new(&config.url, &config.email, password)
+    };
+    let client = tls.http_client(CONNECT)?;
+    Ok(Desk::Kayako(Kayako::new(settings, client)?))
+}
+
+fn start_media(config: &Config) -> anyhow::Result<MediaHandle> {
+    let settings = media_thread::Settings {
+        threads: config.media.threads,
+        realtime: config.media.realtime,
+    };
+    let media = MediaThread::start(settings).context("the media thread does not start")?;
+    let Realtime { scheduling, memory } = media.realtime();
+    log::info!(SCHEDULING:? = scheduling, MEMORY:? = memory; "the media thread runs");
+    Ok(media)
+}
+
+fn ports(config: &Config) -> PortPool {
+    let listened = config.sip.listen_udp.iter().chain(&config.sip.listen_tcp);
+    let listened = listened.map(SocketAddr::ip).next();
+    let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let address = config.media.address.or(listened).unwrap_or(everywhere);
+    let settings = media_socket::Settings {
+        first_port: config.media.ports.first,
+        last_port: config.media.ports.last,
+        ..media_socket::Settings::new(address)
+    };
+    let [seed, _] = clock::seed();
+    PortPool::new(settings, seed)
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        calls_max: config.calls.max,
+        drain_limit: config.calls.drain_limit,
+        passages: config.knowledge.passages,
+        media_timeout: MediaTimeout {
+            initial: config.media.timeout_initial,
+            running: config.media.timeout_running,
+        },
+    }
+}

@@ -1,0 +1,69 @@
+//! The words and the patience of the configuration, as the conversation wants them.
+
+use crate::config::Config;
+use crate::conversation::{Prompts, Settings};
+
+/// The settings of every conversation.
+pub(crate) fn conversation(config: &Config) -> Settings {
+    let mut conversation = Settings {
+        ask_email: config.assistant.ask_email,
+        ..Settings::default()
+    };
+    conversation.timing.call_max = config.calls.max_duration;
+    conversation.instructions = instructions(config, &conversation.instructions);
+    conversation.prompts = prompts(config, conversation.prompts);
+    conversation
+}
+
+fn instructions(config: &Config, base: &str) -> String {
+    let assistant = &config.assistant;
+    let mut text = base.to_owned();
+    if !assistant.company.is_empty() {
+        text.push_str(&format!("\n\nThe company is called {}.", assistant.company));
+    }
+    text.push_str(&format!("\nThe line's language is {}.", assistant.language));
+    if !assistant.instructions.trim().is_empty() {
+        text.push_str("\n\n");
+        text.push_str(assistant.instructions.trim());
+    }
+    text
+}
+
+fn prompts(config: &Config, mut prompts: Prompts) -> Prompts {
+    let assistant = &config.assistant;
+    match &assistant.greeting {
+        Some(greeting) => prompts.greeting.clone_from(greeting),
+        None if !assistant.company.is_empty() => {
+            let line = format!("the support line of {}", assistant.company);
+            prompts.greeting = prompts.greeting.replace("the support line", &line);
+        }
+        None => {}
+    }
+    for (name, text) in assistant.prompts.given() {
+        let place = match name {
+            "no_input" => &mut prompts.no_input,
+            "not_understood" => &mut prompts.not_understood,
+            "offer_person" => &mut prompts.offer_person,
+            "go_on" => &mut prompts.go_on,
+            "escalation" => &mut prompts.escalation,
+            "ask_email" => &mut prompts.ask_email,
+            "ask_email_again" => &mut prompts.ask_email_again,
+            "email_read_back" => &mut prompts.email_read_back,
+            "email_spelled" => &mut prompts.email_spelled,
+            "yes_or_no" => &mut prompts.yes_or_no,
+            "without_email" => &mut prompts.without_email,
+            "promise" => &mut prompts.promise,
+            "goodbye" => &mut prompts.goodbye,
+            "filler" => &mut prompts.filler,
+            "apology" => &mut prompts.apology,
+            "drain" => &mut prompts.drain,
+            "call_max" => &mut prompts.call_max,
+            _ => continue,
+        };
+        text.clone_into(place);
+    }
+    prompts
+}
+
+#[cfg(test)]
+mod tests;
