@@ -11,6 +11,8 @@ use ringwell::config::Config;
 mod check;
 #[path = "main/run.rs"]
 mod run;
+#[path = "main/sandbox.rs"]
+mod sandbox;
 #[path = "main/status.rs"]
 mod status;
 
@@ -28,6 +30,8 @@ enum Command {
     Run(run::Run),
     /// Check the configuration; exit 78 when it is wrong.
     Check(check::Check),
+    /// Serve a stand-in cloud on loopback, so that no account is needed to try.
+    Sandbox(sandbox::Sandbox),
     /// Say how the running daemon does.
     Status(status::Status),
     /// Let the running daemon finish its calls and end.
@@ -86,6 +90,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(run) => run.execute(),
         Command::Check(check) => check.execute(),
+        Command::Sandbox(sandbox) => sandbox.execute(),
         Command::Status(status) => status.execute(),
         Command::Drain(drain) => drain.execute(),
     };
