@@ -80,18 +80,29 @@ impl Endpoint {
                 .headers
                 .push(Name::RetryAfter, capabilities::RETRY_AFTER);
         }
-        self.answer_statelessly(request, response, flow);
+        self.answer_statelessly(response, flow);
     }
 
     /// Sends a response that is not kept: its retransmission comes from doing the same again.
-    pub(super) fn answer_statelessly(&mut self, request: &Request, response: Response, flow: Flow) {
-        let via = request.top_via();
-        self.send_statelessly(response, response_flow(via.as_ref(), flow));
+    pub(super) fn answer_statelessly(&mut self, mut response: Response, flow: Flow) {
+        let mut to = flow;
+        if let Some(mut via) = response.top_via() {
+            stamp(&mut via, flow.remote);
+            response.set_top_via(&via);
+            to = response_flow(Some(&via), flow);
+        }
+        self.add_stateless_tag(&mut response);
+        let server = self.settings.server_name.clone();
+        response.headers.push(Name::Server, server);
+        self.transmit(Transmit {
+            flow: to,
+            bytes: response.write(),
+        });
     }
 
     /// Answers what the parser refused.
     pub(super) fn answer_rejected(&mut self, rejected: Rejected, flow: Flow) {
-        let Some(mut response) = rejected.response else {
+        let Some(response) = rejected.response else {
             self.counters.totals.unreadable += 1;
             log::debug!(
                 PEER = flow.remote.to_string().as_str();
@@ -108,23 +119,7 @@ impl Endpoint {
             PEER = flow.remote.to_string().as_str();
             "refused a message with {}: {}", response.status, rejected.reason
         );
-        let mut to = flow;
-        if let Some(mut via) = response.top_via() {
-            stamp(&mut via, flow.remote);
-            response.set_top_via(&via);
-            to = response_flow(Some(&via), flow);
-        }
-        self.send_statelessly(*response, to);
-    }
-
-    fn send_statelessly(&mut self, mut response: Response, flow: Flow) {
-        self.add_stateless_tag(&mut response);
-        let server = self.settings.server_name.clone();
-        response.headers.push(Name::Server, server);
-        self.transmit(Transmit {
-            flow,
-            bytes: response.write(),
-        });
+        self.answer_statelessly(*response, flow);
     }
 
     /// The To tag of a response that nothing is remembered of: the same for the same request

@@ -94,7 +94,7 @@ impl Endpoint {
             let to = to.with_tag(&String::from_utf8_lossy(tag));
             response.headers.set(Name::To, to);
         }
-        self.answer_statelessly(cancel, response, flow);
+        self.answer_statelessly(response, flow);
         if let Some(owner) = owner {
             self.tell(owner.session, Input::Cancelled);
         }
@@ -211,7 +211,7 @@ impl Endpoint {
             .with_header(Name::Accept, capabilities::ACCEPT)
             .with_header(Name::AcceptEncoding, capabilities::ACCEPT_ENCODING)
             .with_header(Name::Supported, capabilities::supported());
-        self.answer_statelessly(request, response, flow);
+        self.answer_statelessly(response, flow);
     }
 
     /// The final recipient need not look at Max-Forwards; a request that has used up its hops has

@@ -665,3 +665,23 @@ fn what_means_nothing_is_dropped_and_counted() {
         (2, 1, 1)
     );
 }
+
+#[test]
+fn a_stranger_is_told_403_along_its_stamped_via() {
+    let mut bench = Bench::new();
+    let via = "Via: SIP/2.0/UDP 10.0.0.1;rport;branch=z9hG4bKa";
+    let message = message::parse(request("INVITE", &[via]).into()).unwrap();
+    let source = flow(Transport::Udp, "203.0.113.7:4000");
+    bench.endpoint.handle_stranger(&message, source);
+    let transmit = bench.endpoint.poll_transmit().unwrap();
+    assert_eq!(transmit.flow, source);
+    let bytes = String::from_utf8(transmit.bytes.to_vec()).unwrap();
+    assert!(
+        bytes.starts_with("SIP/2.0 403 ") && bytes.contains("received=203.0.113.7"),
+        "{bytes}"
+    );
+    let ack = message::parse(request("ACK", &[via]).into()).unwrap();
+    bench.endpoint.handle_stranger(&ack, source);
+    assert!(bench.endpoint.poll_transmit().is_none());
+    assert_eq!(bench.endpoint.counts().refused(Refusal::Stranger), 1);
+}

@@ -37,7 +37,6 @@ pub(super) enum Verb {
     Accept,
     Refuse(u16),
     HangUp,
-    Inject(Bytes),
 }
 
 pub(super) struct Party {
@@ -259,9 +258,6 @@ impl World {
     }
 
     fn act(&mut self, index: usize, verb: Verb) {
-        if let Verb::Inject(bytes) = verb {
-            return self.send(index, bytes);
-        }
         let party = &mut self.parties[index];
         let id = party
             .last_session
@@ -274,7 +270,6 @@ impl World {
             Verb::Accept => session.accept(self.now),
             Verb::Refuse(status) => session.refuse(StatusCode(status)),
             Verb::HangUp => session.hang_up("goodbye", self.now),
-            Verb::Inject(_) => {}
         }
         self.drain(index);
     }
@@ -382,7 +377,7 @@ impl World {
                 hit && self.lost_in_a_row[from] < *in_a_row
             }
             Loss::PartitionAt(ms) => self.ms() >= *ms,
-            Loss::Named(names) => names.iter().any(|it| *it == (from, label, nth)),
+            Loss::Named(names) => names.contains(&(from, label, nth)),
         };
         self.lost_in_a_row[from] = if lost {
             self.lost_in_a_row[from] + 1
