@@ -284,6 +284,12 @@ impl Endpoint {
         }
     }
 
+    /// Whether nothing is left behind by transactions and sessions that are gone.
+    #[cfg(test)]
+    pub(super) fn is_clean(&self) -> bool {
+        self.table.is_clean() && self.sessions.is_clean()
+    }
+
     fn on_response(&mut self, response: Response, now: Instant) {
         self.counters.totals.responses += 1;
         let id = Key::of_response(&response).and_then(|key| self.table.find(&key));
