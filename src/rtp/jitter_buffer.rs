@@ -310,12 +310,12 @@ impl Window {
             return false;
         }
         let excess = self.lowest.saturating_sub(target);
-        if excess <= EXCESS {
+        let waits = excess <= LARGE_EXCESS && !silent; // for a silent frame, then measures anew
+        if excess <= EXCESS || waits && self.frames > 2 * WINDOW_FRAMES {
             *self = Self::default();
             return false;
         }
-        if excess <= LARGE_EXCESS && !silent {
-            self.frames = WINDOW_FRAMES; // a silent frame will come
+        if waits {
             return false;
         }
         self.lowest -= STEP;

@@ -218,60 +218,117 @@ async fn the_first_packet_goes_out_within_a_frame_and_the_rest_at_pace() {
     );
 }
 
-#[tokio::test]
-async fn a_bridge_carries_both_ways_and_tells_of_utterances() {
-    let (media, pool) = (start(), pool());
-    let (caller_writer, mut caller_reader) = rings::caller_ring();
-    let (mut agent_writer, agent_reader, playout) = rings::agent_ring();
-    let mode = Mode::Bridge {
-        caller: caller_writer,
-        agent: agent_reader,
-    };
-    let mut line = Line::call(&media, &pool, 1, Law::Mu, mode, |_| {}).await;
+fn utterance(number: u32, frames: u32, complete: bool) -> impl Iterator<Item = AgentFrame> {
+    (0..frames).map(move |frame| AgentFrame {
+        epoch: 0,
+        utterance: UtteranceId(number),
+        last: complete && frame + 1 == frames,
+        audio: Frame::new(&speech(number * 100 + frame)),
+    })
+}
 
-    let utterance = |number: u32, frames: u32, complete: bool| {
-        (0..frames).map(move |frame| AgentFrame {
-            epoch: 0,
-            utterance: UtteranceId(number),
-            last: complete && frame + 1 == frames,
-            audio: Frame::new(&speech(number * 100 + frame)),
-        })
-    };
+async fn bridge(
+    media: &MediaHandle,
+    pool: &PortPool,
+) -> (
+    Line,
+    rings::CallerReader,
+    rings::AgentWriter,
+    rings::Playout,
+) {
+    let (caller, reader) = rings::caller_ring();
+    let (writer, agent, playout) = rings::agent_ring();
+    let mode = Mode::Bridge { caller, agent };
+    let line = Line::call(media, pool, 1, Law::Mu, mode, |_| {}).await;
+    (line, reader, writer, playout)
+}
+
+#[tokio::test]
+async fn a_bridge_speaks_and_tells_of_utterances() {
+    let (media, pool) = (start(), pool());
+    let (mut line, _reader, mut writer, playout) = bridge(&media, &pool).await;
     for frame in utterance(1, 5, true).chain(utterance(2, 3, false)) {
-        assert!(agent_writer.push(frame));
+        assert!(writer.push(frame));
     }
     let mut spoken = Vec::new();
     while spoken.len() < 8 {
         let (_, _, marker, _, _, payload) = line.receive().await;
         if payload != [0xFF; 160] {
-            if spoken.is_empty() {
-                assert!(marker, "the talkspurt begins");
-            }
+            assert!(marker || !spoken.is_empty(), "the talkspurt begins");
             spoken.push(payload);
         }
     }
-    let expected: Vec<_> = (100..105)
+    let expected = (100..105)
         .chain(200..203)
-        .map(|number| speech(number).to_vec())
-        .collect();
-    assert!(spoken == expected);
-    let heard = [
-        line.event().await,
-        line.event().await,
-        line.event().await,
-        line.event().await,
-    ];
-    assert_eq!(
-        heard,
-        [
-            MediaEvent::Playing(UtteranceId(1)),
-            MediaEvent::Played(UtteranceId(1)),
-            MediaEvent::Playing(UtteranceId(2)),
-            MediaEvent::Underrun(UtteranceId(2)),
-        ]
-    );
+        .map(|number| speech(number).to_vec());
+    assert!(spoken.into_iter().eq(expected));
+    for expected in [
+        MediaEvent::Playing(UtteranceId(1)),
+        MediaEvent::Played(UtteranceId(1)),
+        MediaEvent::Playing(UtteranceId(2)),
+        MediaEvent::Underrun(UtteranceId(2)),
+    ] {
+        assert_eq!(line.event().await, expected);
+    }
     assert_eq!(playout.stop(), Some((UtteranceId(2), 3)));
+    media.remove(1).unwrap();
+    let MediaEvent::Stopped(summary) = line.event().await else {
+        panic!("the stop is told");
+    };
+    assert_eq!(summary.underruns, 1);
+    assert!(summary.dry_frames >= 1);
+    assert!(!summary.failed);
+    assert!(
+        !writer.room().await,
+        "the writer learns that the stream is gone"
+    );
+}
 
+#[tokio::test]
+async fn a_stopped_utterance_is_no_underrun() {
+    let (media, pool) = (start(), pool());
+    let (mut line, _reader, mut writer, playout) = bridge(&media, &pool).await;
+    for frame in utterance(1, 40, false) {
+        assert!(writer.push(frame));
+    }
+    assert_eq!(line.event().await, MediaEvent::Playing(UtteranceId(1)));
+    let (_, played) = playout.stop().unwrap();
+    assert!(played < 40);
+    assert!(timeout(PATIENCE, writer.room()).await.unwrap());
+    let next = AgentFrame {
+        epoch: writer.epoch(),
+        ..utterance(2, 1, true).next().unwrap()
+    };
+    assert!(writer.push(next));
+    assert_eq!(line.event().await, MediaEvent::Playing(UtteranceId(2)));
+    assert_eq!(line.event().await, MediaEvent::Played(UtteranceId(2)));
+    assert_eq!(media.counters().underruns, 0);
+}
+
+#[tokio::test]
+async fn a_bare_end_is_told_like_any_other() {
+    let (media, pool) = (start(), pool());
+    let (mut line, _reader, mut writer, _playout) = bridge(&media, &pool).await;
+    let end = |number| AgentFrame {
+        epoch: 0,
+        utterance: UtteranceId(number),
+        last: true,
+        audio: Frame::new(&[]),
+    };
+    for frame in utterance(1, 2, false).chain([end(1), end(2)]) {
+        assert!(writer.push(frame));
+    }
+    for number in 1..3 {
+        assert_eq!(line.event().await, MediaEvent::Playing(UtteranceId(number)));
+        assert_eq!(line.event().await, MediaEvent::Played(UtteranceId(number)));
+    }
+    assert_eq!(media.counters().underruns, 0);
+}
+
+#[tokio::test]
+async fn a_bridge_hears() {
+    let (media, pool) = (start(), pool());
+    let (mut line, mut reader, _writer, _playout) = bridge(&media, &pool).await;
     for number in 0..20 {
         line.send(&speech(number), 0, number * 160, number == 0)
             .await;
@@ -280,23 +337,10 @@ async fn a_bridge_carries_both_ways_and_tells_of_utterances() {
     let mut audio = Vec::new();
     let found = timeout(PATIENCE, async {
         while !audio.windows(said.len()).any(|window| window == said) {
-            assert!(caller_reader.read(5, &mut audio).await);
+            assert!(reader.read(5, &mut audio).await);
         }
     });
     found.await.expect("the caller is heard whole");
-    media.remove(1).unwrap();
-    let summary = loop {
-        if let MediaEvent::Stopped(summary) = line.event().await {
-            break summary;
-        }
-    };
-    assert_eq!(summary.underruns, 1);
-    assert!(summary.dry_frames >= 1);
-    assert!(!summary.failed);
-    assert!(
-        !agent_writer.room().await,
-        "the writer learns that the stream is gone"
-    );
 }
 
 #[tokio::test]

@@ -185,6 +185,32 @@ fn growing_delay_raises_the_target_and_calm_lowers_it() {
 }
 
 #[test]
+fn clocks_that_drift_apart_change_nothing_for_long() {
+    // for every hundred ticks of ours the sender makes 99 or 101 packets: far worse than any crystal
+    for packets in [99u32, 101] {
+        let mut line = Line::new(0);
+        let mut sent = 0;
+        let mut heard = Vec::new();
+        for tick in 0..10_000u32 {
+            while sent * 100 < (tick + 1) * packets {
+                line.arrive(sent);
+                sent += 1;
+            }
+            heard.push(line.play());
+            let limit = MAX_TARGET + LARGE_EXCESS + 4 * STEP;
+            assert!(
+                line.buffer.depth() <= limit,
+                "{packets} {}",
+                line.buffer.depth()
+            );
+        }
+        let played = audio(&heard).len() as u32;
+        assert!(played > sent * 95 / 100, "{packets}: {played} of {sent}");
+        assert_eq!(line.buffer.counts().late, 0);
+    }
+}
+
+#[test]
 fn silence_suppression_keeps_the_time() {
     let mut buffer = JitterBuffer::new(Law::Mu);
     let mut frame = [0; FRAME_SAMPLES];

@@ -136,13 +136,14 @@ impl Latch {
     }
 
     /// Where our RTCP goes before any came: where it was signalled if RTP comes from there, else one port
-    /// above where RTP comes from.
+    /// above where RTP comes from (RFC 3550 §11).
     pub(super) fn control(&self, signalled: Option<SocketAddr>) -> Option<SocketAddr> {
-        match self.source() {
-            Some(source) if self.rank(source) != Rank::Signalled => {
-                Some(SocketAddr::new(source.ip(), source.port().checked_add(1)?))
-            }
-            _ => signalled,
+        let media = self.source().or(self.signalled)?;
+        let beside = || Some(SocketAddr::new(media.ip(), media.port().checked_add(1)?));
+        if self.rank(media) == Rank::Signalled {
+            signalled.or_else(beside)
+        } else {
+            beside()
         }
     }
 }

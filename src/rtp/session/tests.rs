@@ -590,6 +590,12 @@ fn control_goes_where_it_comes_from() {
         world.session.goodbye(buffer, now).unwrap().to
     };
     assert_eq!(to(&mut world, &mut buffer), address(1, 4001), "signalled");
+    let update = Stream {
+        remote_rtcp: None,
+        ..stream()
+    };
+    world.session.update(update, world.now);
+    assert_eq!(to(&mut world, &mut buffer), address(1, 4001), "by default");
     world.receive(&audio(0), address(9, 5_000));
     assert_eq!(
         to(&mut world, &mut buffer),

@@ -1,0 +1,3 @@
+//! Measurements, not verdicts: `cargo test --release --test bench -- --ignored --nocapture`.
+
+mod media;

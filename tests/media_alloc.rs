@@ -1,0 +1,151 @@
+//! The media path allocates nothing: a counting allocator watches a running media thread.
+
+#![expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ringwell::audio::Law;
+use ringwell::conversation::UtteranceId;
+use ringwell::io::clock;
+use ringwell::io::media_socket::{self, PortPool};
+use ringwell::io::media_thread::{CallMedia, EVENTS, MediaThread, Mode, Settings};
+use ringwell::io::rings::{self, AgentFrame, Frame};
+use ringwell::rtp::packet::Packet;
+use ringwell::rtp::session::{self, Stream};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is passed on unchanged to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps `alloc`'s contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps `dealloc`'s contract, and the pointer is the system's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A far end that keeps its own sequence.
+struct Far {
+    socket: UdpSocket,
+    to: std::net::SocketAddr,
+    sequence: u16,
+}
+
+impl Far {
+    /// Sends a packet of speech and waits for one.
+    fn exchange(&mut self) {
+        let payload = [0x23; 160];
+        let packet = Packet {
+            payload_type: 0,
+            marker: false,
+            sequence: self.sequence,
+            timestamp: u32::from(self.sequence) * 160,
+            ssrc: 7,
+            payload: &payload,
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut buffer = [0; 1500];
+        let length = packet.write(&mut buffer).expect("it fits");
+        self.socket
+            .send_to(&buffer[..length], self.to)
+            .expect("loopback takes it");
+        self.socket.recv_from(&mut buffer).expect("an answer comes");
+    }
+}
+
+fn stream(socket: &UdpSocket) -> Stream {
+    Stream {
+        law: Law::Mu,
+        send_payload_type: 0,
+        receive_payload_type: 0,
+        telephone_event: Some((101, 101)),
+        ptime_ms: 20,
+        remote: Some(socket.local_addr().expect("it is bound")),
+        remote_rtcp: None,
+        sends: true,
+        receives: true,
+    }
+}
+
+#[test]
+fn a_running_stream_allocates_nothing() {
+    let media = MediaThread::start(Settings {
+        threads: 1,
+        realtime: false,
+    })
+    .expect("threads start");
+    let pool = PortPool::new(
+        media_socket::Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        clock::seed()[0],
+    );
+    let (events, _receiver) = tokio::sync::mpsc::channel(EVENTS);
+    let (caller, _reader) = rings::caller_ring();
+    let (mut writer, agent, _playout) = rings::agent_ring();
+    let mut fars = Vec::new();
+    for (id, mode) in [Mode::Echo, Mode::Tone, Mode::Bridge { caller, agent }]
+        .into_iter()
+        .enumerate()
+    {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        socket
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("a timeout is set");
+        let ports = pool.allocate(clock::now()).expect("a pair is free");
+        let to = ports.rtp.local_addr().expect("it is bound");
+        let session = session::Settings::new(
+            stream(&socket),
+            "box@127.0.0.1".to_owned(),
+            clock::wallclock(),
+            clock::seed(),
+        );
+        let added = media.add(CallMedia {
+            id: id as u64,
+            ports,
+            session,
+            mode,
+            events: events.clone(),
+        });
+        added.expect("the queue has room");
+        fars.push(Far {
+            socket,
+            to,
+            sequence: 0,
+        });
+    }
+    for far in &mut fars {
+        far.exchange();
+    }
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for _ in 0..250 {
+        writer.push(AgentFrame {
+            epoch: 0,
+            utterance: UtteranceId(1),
+            last: false,
+            audio: Frame::new(&[0x11; 160]),
+        });
+        for far in &mut fars {
+            far.exchange();
+        }
+    }
+    let after = ALLOCATIONS.load(Ordering::Relaxed);
+    assert!(media.counters().packets_in > 700);
+    assert!(media.counters().control_out > 0, "reports were among them");
+    assert_eq!(
+        after - before,
+        0,
+        "allocations in five seconds of three streams"
+    );
+}
