@@ -74,8 +74,7 @@ pub struct PoolUsage {
 }
 
 impl PortPool {
-    /// A pool that begins its search at a place chosen by `seed` (RFC 3550 and common sense: guessable ports
-    /// are sprayed). A range without a whole pair gives a pool without ports.
+    /// A pool that begins its search at a place chosen by `seed`, since guessable ports are sprayed. A range without a whole pair gives a pool without ports.
     #[must_use]
     pub fn new(settings: Settings, seed: u64) -> Self {
         let first = usize::from(settings.first_port).next_multiple_of(2);

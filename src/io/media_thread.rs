@@ -36,7 +36,7 @@ mod pacer;
 mod realtime;
 mod stream;
 
-pub use counters::{CountersSnapshot, DepartureError, MediaCounters};
+pub use counters::{BOUNDS, CountersSnapshot, DepartureError, MediaCounters};
 pub use realtime::{Outcome, Realtime};
 
 use call::{Call, Source};

@@ -98,6 +98,13 @@ impl Receiver {
         Order::Invalid
     }
 
+    /// Whether a sequence number follows what was received, with or without a gap.
+    #[must_use]
+    pub fn is_followed_by(&self, sequence: u16) -> bool {
+        let delta = sequence.wrapping_sub(self.max_sequence);
+        (1..MAX_DROPOUT).contains(&delta)
+    }
+
     /// Takes the times of an audio packet (A.8); both in clock ticks, each from its own zero.
     pub fn handle_times(&mut self, timestamp: u32, arrival: u32) {
         let transit = arrival.wrapping_sub(timestamp);

@@ -5,7 +5,7 @@
 //! what [`Session::poll_transmit`] gives until it gives nothing, and read [`Session::poll_frame`] and
 //! [`Session::poll_event`] likewise. None of these allocates.
 //!
-//! A source is believed as [`latch`] says; of one address, one synchronization source is heard at a time,
+//! A source is believed by the rules of symmetric RTP with a guard (see the latch); of one address, one synchronization source is heard at a time,
 //! and another takes over when its packets follow each other or the old one has fallen silent.
 
 use core::net::SocketAddr;
@@ -405,15 +405,17 @@ impl Session {
 
     /// Where the packet stands in its source; `None` when it is not (yet) to be believed.
     fn order(&mut self, packet: &Packet<'_>, now: Instant) -> Option<Order> {
-        let silent = |source: &Source| now.saturating_duration_since(source.last) >= SOURCE_SILENT;
-        let other = |source: &Source| source.receiver.ssrc() != packet.ssrc;
-        if let Some(source) = self.source.as_ref().filter(|source| other(source)) {
+        if let Some(source) = &self.source {
+            let silent = now.saturating_duration_since(source.last) >= SOURCE_SILENT;
+            let other = source.receiver.ssrc() != packet.ssrc;
             let confirmed = self.candidate == Some((packet.ssrc, packet.sequence));
-            if !confirmed && !silent(source) {
+            if other && !confirmed && !silent {
                 self.candidate = Some((packet.ssrc, packet.sequence.wrapping_add(1)));
                 return None;
             }
-            self.retire_source();
+            if other || silent && !source.receiver.is_followed_by(packet.sequence) {
+                self.retire_source();
+            }
         }
         if self.source.is_none() {
             self.candidate = None;
@@ -480,7 +482,7 @@ pub const EVENTS: usize = 16;
 const FRAMES_DUE: u32 = 10;
 /// Static payload type of comfort noise (RFC 3389); its colour is ignored, its life is not.
 const COMFORT_NOISE: u8 = 13;
-/// A source silent for so long gives way to another at once.
+/// A source silent for so long gives way to another at once, or may begin anew at any number.
 const SOURCE_SILENT: Duration = Duration::from_millis(200);
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub struct Settings {
     pub audio_law: Law,
     /// How received audio is handed on.
     pub delivery: Delivery,
-    /// When to report [`Event::MediaTimeout`]; suspended while either side holds.
+    /// When to report [`super::Event::MediaTimeout`]; suspended while either side holds.
     pub media_timeout: MediaTimeout,
     /// Our synchronization source.
     pub ssrc: u32,

@@ -106,6 +106,25 @@ fn an_echo_waits_for_what_may_come_and_goes_on_without_it() {
 }
 
 #[test]
+fn a_recording_played_twice_comes_back_twice() {
+    let mut world = World::new(echo_settings());
+    let mut heard = Vec::new();
+    for round in 0..2 {
+        for tick in 0..60 {
+            if tick < 40 {
+                world.receive(&audio(tick), far()); // the same numbers and times again
+            }
+            for (_, packet) in world.tick(Outgoing::Echo) {
+                heard.extend(packet.payload);
+            }
+        }
+        let said: Vec<u8> = (0..40).flat_map(|number| audio(number).payload).collect();
+        assert_eq!(heard, said.repeat(round + 1));
+    }
+    assert_eq!(world.session.statistics().lost, 0);
+}
+
+#[test]
 fn an_idle_echo_keeps_the_firewall_open() {
     let mut world = World::new(echo_settings());
     let sent: Vec<_> = (0..1_600)
