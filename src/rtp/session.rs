@@ -5,8 +5,9 @@
 //! what [`Session::poll_transmit`] gives until it gives nothing, and read [`Session::poll_frame`] and
 //! [`Session::poll_event`] likewise. None of these allocates.
 //!
-//! A source is believed by the rules of symmetric RTP with a guard (see the latch); of one address, one synchronization source is heard at a time,
-//! and another takes over when its packets follow each other or the old one has fallen silent.
+//! An address is believed by the rules of symmetric RTP, with a guard against thieves. Of one address one
+//! synchronization source is heard at a time; another takes over when its packets follow each other or
+//! the old one has fallen silent.
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;

@@ -79,25 +79,28 @@ impl Engine {
 
     /// Wakes at pace as long as there are calls.
     fn carry(&mut self) -> Queue {
-        loop {
+        while !self.is_idle() {
             let periods = self.pacer.wait();
             if self.obey_all() == Queue::Closed {
                 return Queue::Closed;
             }
-            if self.is_idle() {
-                return Queue::Open;
-            }
-            self.counters.count_late_ticks(periods.saturating_sub(1));
-            self.receive();
-            for period in 0..periods {
-                let (number, ideal) = self.pacer.step();
-                let phase = number as usize % PHASES;
-                if periods - period > CATCH_UP {
-                    self.counters.count_skipped_tick();
-                    self.skip(phase);
-                } else {
-                    self.tick(phase, ideal);
-                }
+            self.wake(periods);
+        }
+        Queue::Open
+    }
+
+    /// Takes what has come, and sends what has become due in so many periods.
+    fn wake(&mut self, periods: u64) {
+        self.counters.count_late_ticks(periods.saturating_sub(1));
+        self.receive();
+        for period in 0..periods {
+            let (number, ideal) = self.pacer.step();
+            let phase = number as usize % PHASES;
+            if periods - period > CATCH_UP {
+                self.counters.count_skipped_tick();
+                self.skip(phase);
+            } else {
+                self.tick(phase, ideal);
             }
         }
     }
@@ -259,3 +262,6 @@ const BUFFER: usize = 2048;
 const READY: usize = 512;
 const RTP: u64 = 0;
 const RTCP: u64 = 1;
+
+#[cfg(test)]
+mod tests;
