@@ -94,7 +94,6 @@ pub async fn connect(tls: &Tls, target: &Target) -> Result<Socket, Failure> {
     match timeout(target.connect, opening).await {
         Ok(Ok((stream, response))) => {
             let request_id = request_id(response.headers());
-            log::debug!(host = host.as_str(), request_id = request_id.as_str(); "connected");
             let stream = Box::new(stream);
             Ok(Socket { stream, request_id })
         }
@@ -118,8 +117,9 @@ fn refused(host: &str, response: &Response<Option<Vec<u8>>>) -> Failure {
         Some(error) => printable(&String::from_utf8_lossy(error.as_bytes())),
         None => printable(&String::from_utf8_lossy(body)),
     };
-    log::debug!(host = host, request_id = request_id(response.headers()).as_str(); "upgrade refused");
-    failure_of_status(host, response.status().as_u16(), &told)
+    let id = request_id(response.headers());
+    let status = response.status().as_u16();
+    failure_of_status(host, status, &format!("{told} (request {id})"))
 }
 
 /// What an HTTP status that is no success means for a call.

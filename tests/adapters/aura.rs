@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::server::{Asked, Peer, SOON, Sent, mute, nobody, serve, socket, soon, welcome};
+use crate::server::{Asked, Peer, SOON, Sent, call_id, mute, nobody, serve, socket, soon, welcome};
 
 /// A voice at an address, with its prompts.
 pub struct Box {
@@ -79,7 +79,7 @@ pub fn call(voice: &Voice) -> Call {
     let (writer, reader, playout) = agent_ring();
     let (sender, events) = mpsc::channel(16);
     Call {
-        handle: voice.open(Law::Mu, writer, sender),
+        handle: voice.open(call_id(), Law::Mu, writer, sender),
         events,
         reader,
         playout,

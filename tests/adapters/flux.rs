@@ -14,7 +14,7 @@ use ringwell::io::tls::Tls;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::server::{Asked, Peer, Sent, serve, socket, soon, welcome};
+use crate::server::{Asked, Peer, Sent, call_id, serve, socket, soon, welcome};
 
 fn ear(url: &str) -> Ear {
     let settings = Settings {
@@ -46,7 +46,7 @@ struct Call {
 fn call(ear: &Ear) -> Call {
     let (caller, reader) = caller_ring();
     let (sender, events) = mpsc::channel(16);
-    let listening = ear.open(Law::Mu, reader, sender);
+    let listening = ear.open(call_id(), Law::Mu, reader, sender);
     Call {
         caller,
         events,

@@ -10,6 +10,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use ringwell::ticket::CallId;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -24,6 +25,11 @@ pub async fn serve(router: Router) -> String {
     let address = listener.local_addr().expect("it is bound");
     tokio::spawn(async move { axum::serve(listener, router).await });
     format!("http://{address}")
+}
+
+/// The name of every test's call.
+pub fn call_id() -> CallId {
+    CallId("test-call".to_owned())
 }
 
 /// An address where nobody listens.

@@ -3,6 +3,7 @@
 //! One task a call. It renders ahead of the agent ring and fills the ring as there is room. Kept
 //! prompts need no network and sound even when the service is lost.
 
+mod active;
 mod link;
 mod speaker;
 
@@ -22,6 +23,7 @@ use crate::conversation::{Failure, Speech, UtteranceId};
 use crate::io::prompt_cache::PromptCache;
 use crate::io::rings::AgentWriter;
 use crate::io::tls::{Tls, TlsError};
+use crate::ticket::CallId;
 
 /// Utterances that may wait: an answer has a handful of clauses. When full, [`VoiceHandle::speak`]
 /// refuses the newest, counted in [`Counters::refused`].
@@ -158,12 +160,13 @@ impl Voice {
     }
 
     /// Opens a connection and speaks into the ring until the handle is dropped or the ring's reader
-    /// is gone. Events wait for room in `events`.
+    /// is gone. Events wait for room in `events`. `call` stands in every log line.
     ///
     /// Must be called within a tokio runtime.
     #[must_use]
     pub fn open(
         &self,
+        call: CallId,
         law: Law,
         agent: AgentWriter,
         events: mpsc::Sender<VoiceEvent>,
@@ -173,6 +176,7 @@ impl Voice {
         let shared = Arc::clone(&self.shared);
         let speaker = Speaker::new(
             &shared,
+            call,
             law,
             agent,
             events.clone(),

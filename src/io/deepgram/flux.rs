@@ -20,6 +20,7 @@ use crate::audio::{Law, SAMPLE_RATE};
 use crate::conversation::{Failure, Heard};
 use crate::io::rings::CallerReader;
 use crate::io::tls::Tls;
+use crate::ticket::CallId;
 
 /// How the ear listens.
 #[derive(Clone, Debug)]
@@ -135,18 +136,27 @@ impl Ear {
     }
 
     /// Opens a connection and listens to the ring until the handle is dropped or the ring's writer
-    /// is gone. Events wait for room in `events`; audio waits meanwhile, two seconds of it.
+    /// is gone. Events wait for room in `events`; audio waits meanwhile, two seconds of it. `call`
+    /// stands in every log line.
     ///
     /// Must be called within a tokio runtime.
     #[must_use]
     pub fn open(
         &self,
+        call: CallId,
         law: Law,
         caller: CallerReader,
         events: mpsc::Sender<EarEvent>,
     ) -> Listening {
         let (open, closed) = oneshot::channel();
-        let listener = Listener::new(&self.shared, law, caller, events.clone(), closed);
+        let listener = Listener::new(
+            &self.shared,
+            call.clone(),
+            law,
+            caller,
+            events.clone(),
+            closed,
+        );
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             let listening = AssertUnwindSafe(listener.run()).catch_unwind().await;
@@ -157,7 +167,7 @@ impl Ear {
             };
             shared.counters.failures.fetch_add(1, Ordering::Relaxed);
             if let Failure::Refused(reason) = &failure {
-                log::error!("the speech service refuses to listen: {reason}");
+                log::error!(CALL_ID = call.0; "the speech service refuses to listen: {reason}");
             }
             // Nobody to tell when the call is over.
             let _ = events.send(EarEvent::Failed(failure)).await;

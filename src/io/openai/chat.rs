@@ -323,7 +323,7 @@ impl Decoder {
         for (number, call) in std::mem::take(&mut self.calls).into_iter().enumerate() {
             let arguments = wire::arguments(&call.arguments);
             if call.name.is_empty() || (arguments.is_none() && reason == "length") {
-                log::warn!("the model called a tool in part only");
+                log::debug!("the model called a tool in part only");
                 continue;
             }
             let id = match call.id.as_str() {

@@ -17,6 +17,7 @@ use super::{Dialect, Shared, chat, responses, sse};
 use crate::conversation::{Failure, ReplyEvent, ReplyRequest};
 use crate::io::clock;
 use crate::io::websocket::printable;
+use crate::ticket::CallId;
 
 /// The pause before a failed question is asked again, unless the server names another.
 const RETRY: Duration = Duration::from_millis(150);
@@ -78,12 +79,13 @@ impl Shared {
     /// Asks and passes on the answer, the last part included; gives what is left of the stream.
     pub(super) async fn answer(
         &self,
+        call: &CallId,
         request: ReplyRequest,
         replies: &mpsc::Sender<ReplyEvent>,
     ) -> Result<Reply, Failure> {
         let patience = self.settings.patience;
         let stalled = || Failure::Stalled("the model says nothing".to_owned());
-        let mut reply = timeout(patience.first_token, self.first(&request))
+        let mut reply = timeout(patience.first_token, self.first(call, &request))
             .await
             .map_err(|_| stalled())??;
         loop {
@@ -100,7 +102,7 @@ impl Shared {
     }
 
     /// Counts a whole answer and reads its stream to the end.
-    pub(super) async fn settle(&self, mut reply: Reply) {
+    pub(super) async fn settle(&self, call: &CallId, mut reply: Reply) {
         let counters = &self.counters;
         counters.answered.fetch_add(1, Ordering::Relaxed);
         let rest = async {
@@ -112,9 +114,11 @@ impl Shared {
             }
         };
         if timeout(SETTLE, rest).await.is_err() {
-            log::debug!("the model's stream did not end");
+            log::debug!(CALL_ID = call.0; "the model's stream did not end");
         }
         let usage = reply.decoder.usage();
+        let request_id = text(reply.response.headers(), "x-request-id").unwrap_or_default();
+        log::debug!(CALL_ID = call.0, request_id = request_id; "the model answered: {usage:?}");
         let cached = usage.input_tokens_details.unwrap_or_default().cached_tokens;
         counters
             .input_tokens
@@ -150,7 +154,7 @@ impl Shared {
     }
 
     /// Asks until an answer begins, within the patience for tries.
-    async fn first(&self, request: &ReplyRequest) -> Result<Reply, Failure> {
+    async fn first(&self, call: &CallId, request: &ReplyRequest) -> Result<Reply, Failure> {
         let begun = clock::now();
         let mut question = self.question(request);
         let mut adapted = 0;
@@ -161,7 +165,7 @@ impl Shared {
             };
             match trouble.remedy {
                 Remedy::Adapt(adaptation) if adapted < MAX_ADAPTATIONS => {
-                    log::info!("the model's server asks for a change: {adaptation:?}");
+                    log::info!(CALL_ID = call.0; "the model's server asks for a change: {adaptation:?}");
                     adapted += 1;
                     adaptation.apply(&mut question);
                     let mut known = self
@@ -173,7 +177,7 @@ impl Shared {
                     }
                 }
                 Remedy::Retry(after) if self.may_wait(begun, after) => {
-                    log::debug!("the model is asked again: {:?}", trouble.failure);
+                    log::debug!(CALL_ID = call.0; "the model is asked again: {:?}", trouble.failure);
                     self.counters.retries.fetch_add(1, Ordering::Relaxed);
                     let pause = after.unwrap_or_else(|| jittered(RETRY));
                     tokio::time::sleep(pause).await;
@@ -185,7 +189,7 @@ impl Shared {
 
     fn may_wait(&self, begun: Instant, after: Option<Duration>) -> bool {
         let spent = clock::now().saturating_duration_since(begun);
-        spent + after.unwrap_or(RETRY) < self.settings.patience.retry
+        spent.saturating_add(after.unwrap_or(RETRY)) < self.settings.patience.retry
     }
 
     fn question(&self, request: &ReplyRequest) -> Map<String, Value> {

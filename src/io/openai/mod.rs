@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use self::wire::Adaptation;
 use super::tls::{Tls, TlsError};
 use crate::conversation::{Failure, ReplyEvent, ReplyRequest};
+use crate::ticket::CallId;
 
 /// Parts of a reply that may wait: a second or two of the fastest model. When full the stream is
 /// not read; nothing is dropped.
@@ -196,14 +197,14 @@ impl Model {
         &self.shared.counters
     }
 
-    /// Asks. Must be called within a tokio runtime.
+    /// Asks; `call` stands in every log line. Must be called within a tokio runtime.
     #[must_use]
-    pub fn ask(&self, request: ReplyRequest) -> ReplyStream {
+    pub fn ask(&self, call: CallId, request: ReplyRequest) -> ReplyStream {
         let (replies, rx) = mpsc::channel(REPLY_QUEUE);
         let shared = Arc::clone(&self.shared);
         shared.counters.asked.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
-            let asking = AssertUnwindSafe(shared.answer(request, &replies)).catch_unwind();
+            let asking = AssertUnwindSafe(shared.answer(&call, request, &replies)).catch_unwind();
             let asked = tokio::select! {
                 biased;
                 // Nobody wants the answer any more.
@@ -212,12 +213,14 @@ impl Model {
             };
             let broke = |_| Err(Failure::Unavailable("the model's adapter broke".to_owned()));
             match asked.unwrap_or_else(broke) {
-                Ok(reply) => shared.settle(reply).await,
+                Ok(reply) => shared.settle(&call, reply).await,
                 Err(failure) => {
                     shared.counters.failures.fetch_add(1, Ordering::Relaxed);
                     match &failure {
-                        Failure::Refused(reason) => log::error!("the model refuses: {reason}"),
-                        failure => log::warn!("the model failed: {failure:?}"),
+                        Failure::Refused(reason) => {
+                            log::error!(CALL_ID = call.0; "the model refuses: {reason}");
+                        }
+                        failure => log::warn!(CALL_ID = call.0; "the model failed: {failure:?}"),
                     }
                     // Nobody to tell when the call is over.
                     let _ = replies.send(ReplyEvent::Failed(failure)).await;

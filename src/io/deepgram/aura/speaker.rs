@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 
+use super::active::{Active, Source, part};
 use super::link::{Link, LinkEvent};
 use super::{Say, Shared, VoiceEvent};
 use crate::audio::{FRAME, Law};
@@ -20,6 +21,7 @@ use crate::io::deepgram::wire::{SpeakEvent, pieces};
 use crate::io::prompt_cache;
 use crate::io::rings::{AgentFrame, AgentWriter};
 use crate::io::websocket::Received;
+use crate::ticket::CallId;
 
 /// Frames rendered ahead of the ring: four seconds, so that the next utterance is ready when one
 /// ends. When full the connection is not read and the next utterance waits; nothing is dropped. A
@@ -32,29 +34,6 @@ const CLEARING: Duration = Duration::from_secs(1);
 /// How long the far end may take to close.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Where the audio of an utterance comes from.
-enum Source {
-    /// Nowhere yet: the connection is not ready.
-    Waiting,
-    /// The connection.
-    Link,
-    /// A request.
-    Request(mpsc::Receiver<Result<Bytes, Failure>>),
-}
-
-/// The utterance at hand.
-struct Active {
-    say: Say,
-    source: Source,
-    cutter: Cutter,
-    /// Bytes of audio that came.
-    came: usize,
-    /// Bytes that came once and are passed over the second time.
-    skip: usize,
-    /// A second connection was tried for it.
-    retried: bool,
-}
-
 /// What there is to do.
 enum Event {
     Nudged,
@@ -66,8 +45,10 @@ enum Event {
     Ping,
 }
 
+/// One call's voice.
 pub(super) struct Speaker {
     shared: Arc<Shared>,
+    call: CallId,
     law: Law,
     agent: AgentWriter,
     events: mpsc::Sender<VoiceEvent>,
@@ -93,6 +74,7 @@ pub(super) struct Speaker {
 impl Speaker {
     pub(super) fn new(
         shared: &Arc<Shared>,
+        call: CallId,
         law: Law,
         agent: AgentWriter,
         events: mpsc::Sender<VoiceEvent>,
@@ -104,6 +86,7 @@ impl Speaker {
             link: Link::open(shared, url.clone(), shared.settings.patience.connect),
             budget: FlushBudget::new(shared.settings.flushes_per_minute),
             shared: Arc::clone(shared),
+            call,
             law,
             epoch: agent.epoch(),
             agent,
@@ -308,6 +291,7 @@ impl Speaker {
     async fn linked(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Opened(Ok(socket)) => {
+                log::info!(CALL_ID = self.call.0, request_id = socket.request_id(); "the voice is open");
                 self.link = Link::Up(socket);
                 self.count(&self.shared.counters.connects);
                 if !std::mem::replace(&mut self.ready, true) {
@@ -353,7 +337,9 @@ impl Speaker {
                 self.advance().await;
             }
             "Warning" if message.refuses_flush() && rendering => self.refused_flush().await,
-            "Warning" => log::warn!("the voice's service warns: {}", message.told()),
+            "Warning" => {
+                log::warn!(CALL_ID = self.call.0; "the voice's service warns: {}", message.told());
+            }
             "Metadata" => {}
             _ => self.count(&self.shared.counters.unknown),
         }
@@ -362,7 +348,7 @@ impl Speaker {
     /// The service did not take the Flush, so it will not end the utterance: a request does, and
     /// what sounded already is passed over.
     async fn refused_flush(&mut self) {
-        log::info!("the voice's flush was refused; rendering by request");
+        log::info!(CALL_ID = self.call.0; "the voice's flush was refused; rendering by request");
         self.budget.spend(clock::now());
         self.clear().await;
         let Some(active) = self.active.as_mut() else {
@@ -377,7 +363,7 @@ impl Speaker {
     }
 
     async fn closed(&mut self, reason: &str) {
-        log::debug!("the voice's connection closed: {reason}");
+        log::debug!(CALL_ID = self.call.0; "the voice's connection closed: {reason}");
         self.link = Link::Down;
         let Some(active) = self.active.as_mut() else {
             return;
@@ -462,9 +448,9 @@ impl Speaker {
     /// The utterance at hand cannot be spoken.
     async fn fail(&mut self, failure: Failure) {
         if let Failure::Refused(reason) = &failure {
-            log::error!("the speech service refuses to speak: {reason}");
+            log::error!(CALL_ID = self.call.0; "the speech service refuses to speak: {reason}");
         } else {
-            log::warn!("the voice failed: {failure:?}");
+            log::warn!(CALL_ID = self.call.0; "the voice failed: {failure:?}");
         }
         self.count(&self.shared.counters.failures);
         if !matches!(self.link, Link::Opening(_)) {
@@ -487,16 +473,5 @@ impl Speaker {
 
     fn count(&self, counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// The next part of a requested rendering. Cancel-safe.
-async fn part(active: &mut Option<Active>) -> Option<Result<Bytes, Failure>> {
-    match active {
-        Some(Active {
-            source: Source::Request(parts),
-            ..
-        }) => parts.recv().await,
-        _ => std::future::pending().await,
     }
 }

@@ -18,6 +18,7 @@ use crate::io::deepgram::{Timer, jittered};
 use crate::io::rings::CallerReader;
 use crate::io::tls::Tls;
 use crate::io::websocket::{self, Received, Socket, Target};
+use crate::ticket::CallId;
 
 /// Audio that pauses longer than this is replaced by silence.
 const GAP: Duration = Duration::from_millis(200);
@@ -37,6 +38,7 @@ const HANGING: Duration = Duration::from_millis(1200);
 /// One call's ear.
 pub(super) struct Listener {
     shared: Arc<Shared>,
+    call: CallId,
     url: Result<String, Failure>,
     caller: CallerReader,
     events: mpsc::Sender<EarEvent>,
@@ -71,6 +73,7 @@ enum End {
 impl Listener {
     pub(super) fn new(
         shared: &Arc<Shared>,
+        call: CallId,
         law: Law,
         caller: CallerReader,
         events: mpsc::Sender<EarEvent>,
@@ -78,6 +81,7 @@ impl Listener {
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
+            call,
             url: shared.settings.url(law),
             caller,
             events,
@@ -107,7 +111,8 @@ impl Listener {
                 }
                 End::Lost(failure, patience) => (failure, patience),
             };
-            log::info!(request_id = socket.request_id(); "the ear's connection is lost: {failure:?}");
+            log::info!(CALL_ID = self.call.0, request_id = socket.request_id();
+                "the ear's connection is lost: {failure:?}");
             let lost = clock::now();
             let settled = |at: Instant| lost.saturating_duration_since(at) >= SETTLED;
             if !self.replaced.is_none_or(settled) {
@@ -167,6 +172,7 @@ impl Listener {
         let greeted = match dialled {
             Ok(Ok((socket, sequence))) => {
                 self.sequence = sequence;
+                log::info!(CALL_ID = self.call.0, request_id = socket.request_id(); "the ear listens");
                 self.count(&self.shared.counters.connects);
                 Ok(socket)
             }
@@ -254,7 +260,7 @@ impl Listener {
                 Some(End::Lost(failure, patience))
             }
             "Warning" => {
-                log::warn!("the ear's service warns: {}", told(&message));
+                log::warn!(CALL_ID = self.call.0; "the ear's service warns: {}", told(&message));
                 None
             }
             "Connected" => None,
