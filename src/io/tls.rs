@@ -1,5 +1,6 @@
 //! TLS towards outside services: one set of trusted roots, rustls with ring named explicitly.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,6 +104,23 @@ impl Tls {
             .build()
             .map_err(|error| TlsError::Setup(error.to_string()))
     }
+}
+
+/// True when the far end's certificate is not trusted: no retry helps, the administrator must act.
+#[must_use]
+pub fn untrusted(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        // An io::Error names the source of what it carries, not what it carries.
+        cause = match error.downcast_ref::<io::Error>().map(io::Error::get_ref) {
+            Some(carried) => carried.map(|inner| inner as &(dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 fn add_authorities(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {

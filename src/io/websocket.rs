@@ -98,6 +98,9 @@ pub async fn connect(tls: &Tls, target: &Target) -> Result<Socket, Failure> {
             Ok(Socket { stream, request_id })
         }
         Ok(Err(tungstenite::Error::Http(response))) => Err(refused(&host, &response)),
+        Ok(Err(error)) if tls::untrusted(&error) => {
+            Err(Failure::Refused(format!("{host}: {error}")))
+        }
         Ok(Err(error)) => Err(Failure::Unavailable(format!("{host}: {error}"))),
         Err(_) => Err(Failure::Stalled(format!("{host} did not answer in time"))),
     }

@@ -12,7 +12,7 @@ use super::wire::{RenderBody, pieces};
 use super::{Endpoint, encoding};
 use crate::audio::{Law, SAMPLE_RATE};
 use crate::conversation::Failure;
-use crate::io::tls::{Tls, TlsError};
+use crate::io::tls::{self, Tls, TlsError};
 use crate::io::websocket::{failure_of_status, printable};
 
 /// Parts of audio between the request and the utterance: the network is read ahead this far and
@@ -139,5 +139,9 @@ fn unavailable(error: &reqwest::Error) -> Failure {
         told = error.to_string();
         cause = error.source();
     }
-    Failure::Unavailable(format!("the voice: {}", printable(&told)))
+    let told = format!("the voice: {}", printable(&told));
+    if tls::untrusted(error) {
+        return Failure::Refused(told);
+    }
+    Failure::Unavailable(told)
 }

@@ -16,6 +16,7 @@ use super::wire::{Adaptation, ApiError, Usage};
 use super::{Dialect, Shared, chat, responses, sse};
 use crate::conversation::{Failure, ReplyEvent, ReplyRequest};
 use crate::io::clock;
+use crate::io::tls;
 use crate::io::websocket::printable;
 use crate::ticket::CallId;
 
@@ -51,15 +52,6 @@ enum Remedy {
     None,
     Retry(Option<Duration>),
     Adapt(Adaptation),
-}
-
-impl Trouble {
-    fn transient(told: String) -> Self {
-        Self {
-            failure: Failure::Unavailable(told),
-            remedy: Remedy::Retry(None),
-        }
-    }
 }
 
 /// What a stream failed with may pass, unless it is a refusal.
@@ -231,9 +223,7 @@ impl Shared {
             .header(ACCEPT_ENCODING, "identity")
             .json(question)
             .send();
-        let response = sending.await.map_err(|error| {
-            Trouble::transient(format!("the model cannot be reached: {}", cause(&error)))
-        })?;
+        let response = sending.await.map_err(|error| unreachable(&error))?;
         if !response.status().is_success() {
             return Err(trouble(response, question).await);
         }
@@ -318,6 +308,15 @@ impl Decoder {
             Self::Chat(decoder) => decoder.usage(),
         }
     }
+}
+
+/// Why no answer began at all.
+fn unreachable(error: &reqwest::Error) -> Trouble {
+    let told = format!("the model cannot be reached: {}", cause(error));
+    if tls::untrusted(error) {
+        return Failure::Refused(told).into();
+    }
+    Failure::Unavailable(told).into()
 }
 
 /// What a status that is no success means, and what may be done about it.

@@ -41,6 +41,17 @@ fn a_client_comes_up_without_any_default_provider() {
 }
 
 #[test]
+fn a_certificate_that_is_not_trusted_is_known_in_any_wrapping() {
+    let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+    assert!(untrusted(&unknown));
+    let carried = io::Error::new(io::ErrorKind::InvalidData, unknown);
+    assert!(untrusted(&carried));
+    assert!(untrusted(&io::Error::other(carried)));
+    assert!(!untrusted(&io::Error::other("broken pipe")));
+    assert!(!untrusted(&rustls::Error::DecryptError));
+}
+
+#[test]
 fn a_bad_authority_file_is_named() {
     let missing = Tls::new(Some(Path::new("/nowhere/ca.pem"))).unwrap_err();
     assert!(missing.to_string().contains("/nowhere/ca.pem"));
