@@ -44,7 +44,32 @@ fn endpoint(url: &str) -> Endpoint {
     }
 }
 
+/// A voice with more patience than any test needs.
 pub fn voice(url: &str, flushes_per_minute: usize) -> Box {
+    let long = Duration::from_secs(8);
+    let patience = Patience {
+        connect: long,
+        reconnect: long,
+        first_byte: long,
+        between_bytes: long,
+        rest: Duration::from_secs(60),
+    };
+    patient(url, flushes_per_minute, patience)
+}
+
+/// A voice that gives up soon.
+fn hasty(url: &str) -> Box {
+    let patience = Patience {
+        connect: Duration::from_millis(1500),
+        reconnect: Duration::from_millis(500),
+        first_byte: Duration::from_millis(400),
+        between_bytes: Duration::from_millis(400),
+        rest: Duration::from_secs(60),
+    };
+    patient(url, 20, patience)
+}
+
+fn patient(url: &str, flushes_per_minute: usize, patience: Patience) -> Box {
     let folder = tempfile::tempdir().expect("a folder");
     let prompts = prompts(url, folder.path());
     let settings = Settings {
@@ -52,13 +77,7 @@ pub fn voice(url: &str, flushes_per_minute: usize) -> Box {
         model: "aura-2-thalia-en".to_owned(),
         mip_opt_out: false,
         flushes_per_minute,
-        patience: Patience {
-            connect: Duration::from_millis(700),
-            reconnect: Duration::from_millis(500),
-            first_byte: Duration::from_millis(400),
-            between_bytes: Duration::from_millis(400),
-            rest: Duration::from_secs(60),
-        },
+        patience,
     };
     let tls = Tls::new(None).expect("TLS comes up");
     Box {
@@ -220,7 +239,7 @@ async fn more_audio_than_fits_waits_its_turn() {
         socket(welcome, async |_: Asked, peer: Peer| serve_all(peer).await),
     ))
     .await;
-    let office = voice(&url, 20);
+    let office = hasty(&url);
     let mut call = call(&office.voice);
     let long = "A very long answer that never seems to end. ".repeat(30);
     call.text(1, long.trim());
@@ -382,7 +401,7 @@ async fn no_audio_and_audio_that_stops_are_stalls() {
             peer.stall().await;
         };
         let url = serve(Router::new().route("/v1/speak", socket(welcome, script))).await;
-        let office = voice(&url, 20);
+        let office = hasty(&url);
         let mut call = call(&office.voice);
         call.text(1, "Hello.");
         let failed = loop {
@@ -479,7 +498,6 @@ async fn a_prompt_sounds_before_the_service_is_there() {
         .unwrap();
 
     let url = mute().await;
-    let office = voice(&url, 20);
     let kept = prompts(&url, folder.path());
     let settings = Settings {
         endpoint: endpoint(&url),
@@ -488,7 +506,6 @@ async fn a_prompt_sounds_before_the_service_is_there() {
         flushes_per_minute: 20,
         patience: Patience::default(),
     };
-    drop(office);
     let voice = Voice::new(settings, Tls::new(None).unwrap(), kept).unwrap();
     let mut call = call(&voice);
     call.prompt(1, "Welcome.");
@@ -512,7 +529,7 @@ async fn an_absent_or_busy_service_is_unavailable() {
     let script = async |_: Asked, peer: Peer| peer.stall().await;
     let busy = serve(Router::new().route("/v1/speak", socket(refuse, script))).await;
     for url in [nobody().await, busy] {
-        let office = voice(&url, 20);
+        let office = hasty(&url);
         let mut call = call(&office.voice);
         let failed = call.next().await;
         assert!(

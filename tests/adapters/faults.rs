@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 
 use crate::server::{call_id, mute, nobody, serve, socket, soon};
 
-/// What an ear at this address reports first.
-async fn first_of_ear(url: &str) -> EarEvent {
+/// What an ear at this address reports first, when it waits so many milliseconds.
+async fn first_of_ear(url: &str, patience: u64) -> EarEvent {
     let settings = flux::Settings {
         endpoint: Endpoint {
             url: url.to_owned(),
@@ -28,7 +28,7 @@ async fn first_of_ear(url: &str) -> EarEvent {
         language_hints: vec![],
         mip_opt_out: true,
         patience: flux::Patience {
-            connect: Duration::from_millis(700),
+            connect: Duration::from_millis(patience),
             ..flux::Patience::default()
         },
     };
@@ -48,13 +48,13 @@ fn router(refuse: fn(usize) -> Option<u16>) -> Router {
 async fn a_refusal_is_told_with_its_reason_and_not_tried_again() {
     let only_first: fn(usize) -> Option<u16> = |nth| (nth == 0).then_some(401);
     let url = serve(router(only_first)).await;
-    let told = first_of_ear(&url).await;
+    let told = first_of_ear(&url, 8000).await;
     let EarEvent::Failed(Failure::Refused(reason)) = told else {
         panic!("{told:?}");
     };
     assert!(reason.contains("401") && reason.contains("No."), "{reason}");
     for status in [|_| Some(400), |_| Some(402), |_| Some(403)] {
-        let told = first_of_ear(&serve(router(status)).await).await;
+        let told = first_of_ear(&serve(router(status)).await, 8000).await;
         assert!(
             matches!(told, EarEvent::Failed(Failure::Refused(_))),
             "{told:?}"
@@ -65,7 +65,7 @@ async fn a_refusal_is_told_with_its_reason_and_not_tried_again() {
 #[tokio::test]
 async fn a_busy_service_is_tried_again_and_then_unavailable() {
     for status in [|_| Some(429), |_| Some(503)] {
-        let told = first_of_ear(&serve(router(status)).await).await;
+        let told = first_of_ear(&serve(router(status)).await, 1500).await;
         assert!(
             matches!(told, EarEvent::Failed(Failure::Unavailable(_))),
             "{told:?}"
@@ -75,7 +75,7 @@ async fn a_busy_service_is_tried_again_and_then_unavailable() {
 
 #[tokio::test]
 async fn an_absent_service_is_unavailable() {
-    let told = first_of_ear(&nobody().await).await;
+    let told = first_of_ear(&nobody().await, 1000).await;
     assert!(
         matches!(told, EarEvent::Failed(Failure::Unavailable(_))),
         "{told:?}"
@@ -84,12 +84,12 @@ async fn an_absent_service_is_unavailable() {
 
 #[tokio::test]
 async fn a_service_that_never_answers_or_never_greets_is_stalled() {
-    let told = first_of_ear(&mute().await).await;
+    let told = first_of_ear(&mute().await, 700).await;
     assert!(
         matches!(told, EarEvent::Failed(Failure::Stalled(_))),
         "{told:?}"
     );
-    let told = first_of_ear(&serve(router(|_| None)).await).await;
+    let told = first_of_ear(&serve(router(|_| None)).await, 700).await;
     assert!(
         matches!(told, EarEvent::Failed(Failure::Stalled(_))),
         "{told:?}"
@@ -99,7 +99,7 @@ async fn a_service_that_never_answers_or_never_greets_is_stalled() {
 #[tokio::test]
 async fn encryption_with_a_stranger_fails_in_words() {
     let url = serve(router(|_| None)).await.replace("http://", "https://");
-    let told = first_of_ear(&url).await;
+    let told = first_of_ear(&url, 1500).await;
     assert!(
         matches!(told, EarEvent::Failed(Failure::Unavailable(_))),
         "{told:?}"

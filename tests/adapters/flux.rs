@@ -16,7 +16,21 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::server::{Asked, Peer, Sent, call_id, serve, socket, soon, welcome};
 
+/// An ear with more patience than any test needs.
 fn ear(url: &str) -> Ear {
+    let long = Duration::from_secs(8);
+    patient(
+        url,
+        Patience {
+            connect: long,
+            stall: long,
+            reconnect: long,
+            reconnect_stalled: long,
+        },
+    )
+}
+
+fn patient(url: &str, patience: Patience) -> Ear {
     let settings = Settings {
         endpoint: Endpoint {
             url: url.to_owned(),
@@ -29,10 +43,7 @@ fn ear(url: &str) -> Ear {
         keyterms: vec!["Acme Desk".to_owned(), "SLA".to_owned()],
         language_hints: vec![],
         mip_opt_out: false,
-        patience: Patience {
-            stall: Duration::from_millis(600),
-            ..Patience::default()
-        },
+        patience,
     };
     Ear::new(settings, Tls::new(None).expect("TLS comes up"))
 }
@@ -297,7 +308,11 @@ async fn silence_of_the_service_is_noticed_and_a_new_connection_tried_once() {
         peer.stall().await;
     };
     let url = serve(Router::new().route("/v2/listen", socket(welcome, script))).await;
-    let ear = ear(&url);
+    let patience = Patience {
+        stall: Duration::from_millis(600),
+        ..Patience::default()
+    };
+    let ear = patient(&url, patience);
     let mut call = call(&ear);
     assert_eq!(soon(&mut call.events).await, EarEvent::Ready);
     let failed = soon(&mut call.events).await;

