@@ -221,3 +221,6 @@ impl Socket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

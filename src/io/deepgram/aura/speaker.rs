@@ -31,6 +31,8 @@ const AHEAD: usize = 200;
 const PING: Duration = Duration::from_secs(20);
 /// How long the service may take to confirm a Clear before the connection is given up.
 const CLEARING: Duration = Duration::from_secs(1);
+/// A connection is not used beyond this age; the service ends it after an hour, be it in mid-word.
+const AGE: Duration = Duration::from_secs(55 * 60);
 /// How long the far end may take to close.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -62,6 +64,8 @@ pub(super) struct Speaker {
     epoch: u32,
     active: Option<Active>,
     watchdog: Timer,
+    /// When the connection was opened.
+    opened: Option<Instant>,
     ready: bool,
     over: bool,
     /// Flushes given up by a Clear, whose `Flushed` may still come.
@@ -97,6 +101,7 @@ impl Speaker {
             frames: VecDeque::new(),
             active: None,
             watchdog: Timer::after(CLEARING),
+            opened: None,
             ready: false,
             over: false,
             strays: 0,
@@ -262,6 +267,11 @@ impl Speaker {
             return;
         }
         let text = active.say.speech.text();
+        let now = clock::now();
+        let aged = |at: Instant| now.saturating_duration_since(at) >= AGE;
+        if matches!(self.link, Link::Up(_)) && self.opened.is_some_and(aged) {
+            self.link = Link::Down;
+        }
         match &self.link {
             Link::Opening(_) | Link::Clearing(_) => return,
             Link::Down => {
@@ -275,7 +285,7 @@ impl Speaker {
                 self.link = Link::open(&self.shared, self.url.clone(), wait);
                 return;
             }
-            Link::Up(_) if self.budget.take(clock::now()) => {
+            Link::Up(_) if self.budget.take(now) => {
                 // A connection that does not take it is told lost by its next event.
                 self.link.render(text).await;
                 active.source = Source::Link;
@@ -293,6 +303,7 @@ impl Speaker {
             LinkEvent::Opened(Ok(socket)) => {
                 log::info!(CALL_ID = self.call.0, request_id = socket.request_id(); "the voice is open");
                 self.link = Link::Up(socket);
+                self.opened = Some(clock::now());
                 self.count(&self.shared.counters.connects);
                 if !std::mem::replace(&mut self.ready, true) {
                     self.tell(VoiceEvent::Ready).await;

@@ -1,3 +1,6 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 
 const OWNER: Owner = Owner {
@@ -40,6 +43,22 @@ fn any_size_of_messages_gives_the_same_frames() {
         assert_eq!(last, [false, false, false, false, false, false, true]);
         assert!(frames.iter().all(|frame| frame.epoch == 3));
         assert!(frames.iter().all(|frame| frame.utterance == UtteranceId(7)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_lost_or_added(
+        audio in vec(0_u8..=0x7F, 0..2000),
+        sizes in vec(1_usize..400, 1..6),
+    ) {
+        let (frames, long) = cut(&sizes, &audio, false);
+        let mut expected = audio.clone();
+        expected.resize(audio.len().max(1).next_multiple_of(160), 0xFF);
+        prop_assert_eq!(joined(&frames), expected);
+        prop_assert_eq!(long, FRAME * u32::try_from(frames.len()).unwrap());
+        prop_assert_eq!(frames.iter().filter(|frame| frame.last).count(), 1);
+        prop_assert!(frames.last().unwrap().last);
     }
 }
 

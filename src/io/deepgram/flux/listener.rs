@@ -124,7 +124,10 @@ impl Listener {
             let Some(opened) = self.dial(patience).await else {
                 return Ok(());
             };
-            socket = opened.map_err(|_| failure)?;
+            socket = opened.map_err(|later| match later {
+                Failure::Refused(_) => later,
+                _ => failure,
+            })?;
             self.count(&self.shared.counters.reconnects);
             silent = patience.saturating_sub(clock::now().saturating_duration_since(lost));
         }

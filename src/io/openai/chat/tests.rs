@@ -1,4 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
 
 use super::*;
 use crate::conversation::{Exchange, ReplyId, Tool};
@@ -229,6 +233,43 @@ fn an_answer_that_was_withheld_is_no_answer() {
     }
     let (events, _) = decoded(&[delta(json!({"refusal": "I cannot."})), finish("stop")]);
     assert_eq!(events, [text("I cannot."), ReplyEvent::Done]);
+}
+
+proptest! {
+    #[test]
+    fn any_parts_of_calls_make_whole_calls_with_ids_of_their_own(
+        parts in vec((option::of(0_u64..3), option::of(0_u8..4), option::of(0_u8..2), "[{}a-z\":]{0,4}"), 0..40),
+    ) {
+        let of = |(index, id, name, arguments): &(Option<u64>, Option<u8>, Option<u8>, String)| {
+            let id = id.map(|id| if id == 0 { String::new() } else { format!("c{id}") });
+            let name = name.map(|name| if name == 0 { "" } else { "find" });
+            delta(json!({"tool_calls": [{"index": index, "id": id,
+                "function": {"name": name, "arguments": arguments}}]}))
+        };
+        let mut stream: Vec<Value> = parts.iter().map(of).collect();
+        stream.push(finish("tool_calls"));
+        let (events, outcome) = decoded(&stream);
+        prop_assert_eq!(outcome, Ok(()));
+        prop_assert_eq!(events.last(), Some(&ReplyEvent::Done));
+        let mut ids = BTreeSet::new();
+        for event in &events[..events.len() - 1] {
+            let ReplyEvent::ToolCall(call) = event else {
+                panic!("{event:?}");
+            };
+            prop_assert_eq!(call.name.as_str(), "find");
+            prop_assert!(ids.insert(call.id.clone()), "{} twice", call.id);
+        }
+        prop_assert!(ids.len() <= MAX_CALLS);
+    }
+
+    #[test]
+    fn nothing_a_server_sends_does_harm(data in ".{0,80}") {
+        let mut events = VecDeque::new();
+        // Either way is right, as long as it is told.
+        let _ = Decoder::new(1).take(&data, &mut events);
+        let chunk = format!(r#"{{"choices":[{{"delta":{{"content":{data:?}}}}}]}}"#);
+        let _ = Decoder::new(1).take(&chunk, &mut events);
+    }
 }
 
 #[test]

@@ -1,3 +1,6 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 
 fn parsed(chunks: &[&[u8]]) -> Vec<String> {
@@ -47,6 +50,18 @@ fn a_mark_of_byte_order_is_no_text() {
 fn other_fields_and_broken_text_do_no_harm() {
     assert_eq!(parsed(&[b"dataset: x\nretry: 5\n\n"]), Vec::<String>::new());
     assert_eq!(parsed(&[b"data: \xFF\n\n"]), ["\u{FFFD}"]);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_cut_anywhere_give_the_same_events(
+        bytes in vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(b':'), Just(b' '), Just(b'd'),
+            Just(b'a'), Just(b't'), any::<u8>()], 0..200),
+        size in 1_usize..20,
+    ) {
+        let cut: Vec<&[u8]> = bytes.chunks(size).collect();
+        prop_assert_eq!(parsed(&cut), parsed(&[&bytes]));
+    }
 }
 
 #[test]
