@@ -35,13 +35,15 @@ fn capacities(file: &File) -> Vec<(usize, String)> {
 fn constant(argument: &str) -> Option<&str> {
     let name = argument.rsplit("::").next()?;
     let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    (!name.is_empty() && name.chars().all(upper)).then_some(name)
+    let named = name.starts_with(|c: char| c.is_ascii_uppercase());
+    (named && name.chars().all(upper)).then_some(name)
 }
 
-/// The doc comment above a constant's declaration in any of the files.
-fn comment_of(name: &str, files: &[&File]) -> Option<String> {
+/// The doc comment above a constant's declaration: in the file that uses it, else in any.
+fn comment_of(name: &str, here: &File, files: &[&File]) -> Option<String> {
     let declaration = format!("const {name}: ");
-    files.iter().find_map(|file| {
+    let here = core::iter::once(&here);
+    here.chain(files).find_map(|file| {
         let lines: Vec<&str> = file.text.lines().collect();
         let line = lines.iter().position(|line| line.contains(&declaration))?;
         let above = lines[..line].iter().rev();
@@ -72,7 +74,7 @@ fn queues_in(sources: &[&File], limits: &str) -> Vec<String> {
                 }
                 continue;
             };
-            match comment_of(name, sources) {
+            match comment_of(name, file, sources) {
                 Some(comment) if comment.contains("full") => {}
                 Some(_) => faults.push(format!(
                     "{}: the comment of {name} does not say what happens when it is full",
