@@ -267,7 +267,6 @@ fn clocks_in(file: &File) -> Vec<String> {
     let readers = [
         "Instant::now",
         "SystemTime::now",
-        ".elapsed()",
         "getrandom::",
         "rand::rng",
         "thread_rng",
@@ -284,8 +283,8 @@ fn clocks_in(file: &File) -> Vec<String> {
 fn clocks_and_chance_are_read_in_one_file() {
     assert!(sources().any(|file| file.path == CLOCK_FILE));
     none(&sources().flat_map(clocks_in).collect::<Vec<_>>());
-    let text = "let a = Instant::now(); let b = std::time::SystemTime::now(); a.elapsed();";
-    found(&clocks_in(&File::planted("src/io/x.rs", text)), 3);
+    let text = "let a = Instant::now(); let b = std::time::SystemTime::now();";
+    found(&clocks_in(&File::planted("src/io/x.rs", text)), 2);
     found(
         &clocks_in(&File::planted("src/io/x.rs", "// Instant::now()")),
         0,
