@@ -12,8 +12,8 @@
 //!   down to a quarter, and at least two terms from three on; or
 //! - the question has most of the words of its title, and that is more than a stray word.
 //!
-//! What counts is ordered by BM25 (title before keywords before text), times its share of the question, and
-//! up to twice that for the question's share of its title.
+//! What counts is ordered by how much of the question stands in title, keywords and text, half as much again
+//! for the question's share of the title; BM25 decides between equals.
 
 mod html;
 mod index;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::question::Term;
 use super::{KnowledgeError, KnowledgeStatus};
@@ -39,6 +39,8 @@ const COLUMNS: [(&str, f64); 3] = [("title", 0.6), ("keywords", 0.3), ("text", 0
 const TITLE: usize = 0;
 /// How much BM25, which knows how often words occur and how long passages are, decides between equals.
 const BM25_SHARE: f64 = 0.2;
+/// BM25 is asked for when at most so many passages match.
+const BM25_MAX: usize = 1000;
 /// How many passages are ranked.
 const RANKED_MAX: usize = 60;
 /// Passages of one article in a result: the answer is rarely further in.
@@ -133,15 +135,108 @@ impl Match {
     }
 }
 
-/// The weights of a question's terms.
-struct Weights(Vec<f64>);
+/// A question looked up term by term.
+#[derive(Debug, Default)]
+struct Lookup {
+    /// What each term weighs.
+    weights: Vec<f64>,
+    /// Terms that were found as a guess only.
+    guessed: u32,
+    /// All that was found, as one expression.
+    phrases: Vec<String>,
+    matches: HashMap<i64, Match>,
+}
 
-impl Weights {
+impl Lookup {
+    fn of(connection: &Connection, terms: &[Term]) -> rusqlite::Result<Self> {
+        let mut select = connection.prepare_cached("SELECT count(*) FROM passages")?;
+        let passages: i64 = select.query_row([], |row| row.get(0))?;
+        let mut lookup = Self::default();
+        for (bit, term) in terms.iter().enumerate() {
+            let heard = lookup.mark(connection, &term.sure, bit)?;
+            let weight = if heard > 0 {
+                rarity(passages, heard)
+            } else {
+                match lookup.mark(connection, &term.guesses, bit)? {
+                    0 => UNKNOWN_WEIGHT * rarity(passages, 1),
+                    guessed => {
+                        lookup.guessed |= 1 << bit;
+                        GUESS_WEIGHT * rarity(passages, guessed)
+                    }
+                }
+            };
+            lookup.weights.push(weight);
+        }
+        Ok(lookup)
+    }
+
+    /// Marks the passages that have any of the phrases; gives their number.
+    fn mark(
+        &mut self,
+        connection: &Connection,
+        phrases: &[String],
+        bit: usize,
+    ) -> rusqlite::Result<usize> {
+        if phrases.is_empty() {
+            return Ok(0);
+        }
+        let any: Vec<String> = phrases.iter().map(|phrase| quoted(phrase)).collect();
+        let any = any.join(" OR ");
+        let mut having = HashSet::new();
+        let mut select =
+            connection.prepare_cached("SELECT rowid FROM passages WHERE passages MATCH ?1")?;
+        for (column, (name, _)) in COLUMNS.iter().enumerate() {
+            let mut rows = select.query([format!("{name} : ({any})")])?;
+            while let Some(row) = rows.next()? {
+                let id = row.get(0)?;
+                self.matches.entry(id).or_default().0[column] |= 1 << bit;
+                having.insert(id);
+            }
+        }
+        if !having.is_empty() {
+            self.phrases.push(any);
+        }
+        Ok(having.len())
+    }
+
     /// How much of the question these terms are.
     fn share(&self, bits: u32) -> f64 {
         let has = |bit: &usize| bits & (1 << bit) != 0;
-        let some: f64 = (0..self.0.len()).filter(has).map(|bit| self.0[bit]).sum();
-        some / self.0.iter().sum::<f64>()
+        let some: f64 = (0..self.weights.len())
+            .filter(has)
+            .map(|bit| self.weights[bit])
+            .sum();
+        some / self.weights.iter().sum::<f64>()
+    }
+
+    /// How much of the question stands in which column of a passage.
+    fn points(&self, found: Match) -> f64 {
+        let by_column = COLUMNS.iter().zip(found.0);
+        by_column
+            .map(|((_, points), bits)| points * self.share(bits))
+            .sum()
+    }
+
+    /// The passages with the most of the question.
+    fn candidates(&self) -> Vec<(f64, i64, Match)> {
+        let all = self.matches.iter();
+        let mut candidates: Vec<(f64, i64, Match)> = all
+            .map(|(id, found)| (self.points(*found), *id, *found))
+            .collect();
+        candidates.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+        candidates.truncate(RANKED_MAX);
+        candidates
+    }
+
+    /// The rule that the module's documentation explains.
+    fn is_answer(&self, found: Match, title_share: f64) -> bool {
+        let terms = self.weights.len();
+        let anywhere = found.anywhere();
+        let is_enough = self.share(anywhere) >= share_needed(terms)
+            && (terms < 3 || anywhere.count_ones() >= 2);
+        // A guess is no reason to believe a title.
+        let by_title = self.share(found.0[TITLE] & !self.guessed);
+        is_enough || (title_share >= TITLE_SHARE_NEEDED && by_title >= STRAY_SHARE)
     }
 }
 
@@ -151,100 +246,54 @@ pub(super) fn find(
     terms: &[Term],
     limit: usize,
 ) -> rusqlite::Result<Vec<Passage>> {
-    let passages: i64 =
-        connection.query_row("SELECT count(*) FROM passages", [], |row| row.get(0))?;
-    let mut matches: HashMap<i64, Match> = HashMap::new();
-    let mut weights = Weights(Vec::with_capacity(terms.len()));
-    let mut phrases = Vec::with_capacity(terms.len());
-    for (bit, term) in terms.iter().enumerate() {
-        let (weight, phrase) = weigh(connection, term, bit, passages, &mut matches)?;
-        weights.0.push(weight);
-        phrases.extend(phrase);
-    }
-    if phrases.is_empty() {
+    let lookup = Lookup::of(connection, terms)?;
+    if lookup.phrases.is_empty() {
         return Ok(Vec::new());
     }
-    let mut ranked = connection.prepare_cached(
-        "SELECT rowid, bm25(passages, 4.0, 3.0, 1.0), title_words FROM passages
-         WHERE passages MATCH ?1 ORDER BY 2 LIMIT ?2",
-    )?;
-    let mut rows = ranked.query(params![phrases.join(" OR "), count_i64(RANKED_MAX)])?;
-    let mut accepted: Vec<(f64, i64)> = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (id, bm25): (i64, f64) = (row.get(0)?, row.get(1)?);
-        let title_words: u32 = row.get(2)?;
-        let found = matches.get(&id).copied().unwrap_or_default();
+    let candidates = lookup.candidates();
+    let occurrences = occurrences(connection, &lookup, &candidates)?;
+    let mut select =
+        connection.prepare_cached("SELECT title_words FROM passages WHERE rowid = ?1")?;
+    let mut answers: Vec<(f64, i64)> = Vec::new();
+    for (points, id, found) in candidates {
+        let title_words: u32 = select.query_row([id], |row| row.get(0))?;
         let title_hits = found.0[TITLE].count_ones();
         let title_share = (f64::from(title_hits) / f64::from(title_words.max(1))).min(1.0);
-        if is_answer(found, &weights, title_share) {
-            let by_columns = COLUMNS.iter().zip(found.0);
-            let points: f64 = by_columns
-                .map(|((_, points), bits)| points * weights.share(bits))
-                .sum();
+        if lookup.is_answer(found, title_share) {
             let relevance = points * (1.0 + title_share / 2.0);
-            accepted.push((relevance + BM25_SHARE * -bm25 / (1.0 - bm25), id));
+            let bm25 = occurrences.get(&id).copied().unwrap_or_default();
+            answers.push((relevance + BM25_SHARE * bm25 / (1.0 + bm25), id));
         }
     }
-    accepted.sort_by(|one, other| other.0.total_cmp(&one.0));
-    read(connection, &accepted, limit)
+    answers.sort_by(|one, other| other.0.total_cmp(&one.0));
+    read(connection, &answers, limit)
 }
 
-/// The rule that the module's documentation explains.
-fn is_answer(found: Match, weights: &Weights, title_share: f64) -> bool {
-    let terms = weights.0.len();
-    let anywhere = found.anywhere();
-    let is_enough =
-        weights.share(anywhere) >= share_needed(terms) && (terms < 3 || anywhere.count_ones() >= 2);
-    let is_title =
-        title_share >= TITLE_SHARE_NEEDED && weights.share(found.0[TITLE]) >= STRAY_SHARE;
-    is_enough || is_title
-}
-
-/// Finds the passages that have a term and marks them. Gives the term's weight, and its phrases if any
-/// passage has them.
-fn weigh(
+/// BM25 of the candidates, the higher the better. Left out where very many passages match: it would take
+/// longer than it is worth.
+fn occurrences(
     connection: &Connection,
-    term: &Term,
-    bit: usize,
-    passages: i64,
-    matches: &mut HashMap<i64, Match>,
-) -> rusqlite::Result<(f64, Option<String>)> {
-    for (phrases, factor) in [(&term.sure, 1.0), (&term.guesses, GUESS_WEIGHT)] {
-        if phrases.is_empty() {
-            continue;
-        }
-        let any: Vec<String> = phrases.iter().map(|phrase| quoted(phrase)).collect();
-        let any = any.join(" OR ");
-        let mut having: HashSet<i64> = HashSet::new();
-        for (column, (name, _)) in COLUMNS.iter().enumerate() {
-            // A guess is no reason to believe a title.
-            if column == TITLE && factor < 1.0 {
-                continue;
-            }
-            for id in rows(connection, &format!("{name} : ({any})"))? {
-                matches.entry(id).or_default().0[column] |= 1 << bit;
-                having.insert(id);
-            }
-        }
-        if having.is_empty() {
-            continue;
-        }
-        return Ok((factor * rarity(passages, having.len()), Some(any)));
+    lookup: &Lookup,
+    candidates: &[(f64, i64, Match)],
+) -> rusqlite::Result<HashMap<i64, f64>> {
+    if lookup.matches.len() > BM25_MAX {
+        return Ok(HashMap::new());
     }
-    Ok((UNKNOWN_WEIGHT * rarity(passages, 1), None))
+    let wanted: HashSet<i64> = candidates.iter().map(|(_, id, _)| *id).collect();
+    let mut select = connection.prepare_cached(
+        "SELECT rowid, -bm25(passages, 4.0, 3.0, 1.0) FROM passages WHERE passages MATCH ?1",
+    )?;
+    let rows = select.query_map([lookup.phrases.join(" OR ")], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?))
+    })?;
+    let of_candidates = rows.filter(|row| row.as_ref().map_or(true, |(id, _)| wanted.contains(id)));
+    of_candidates.collect()
 }
 
 /// How much it tells that a passage has a word which so many of all have.
 fn rarity(passages: i64, having: usize) -> f64 {
     let passages = usize::try_from(passages).unwrap_or_default();
     (1.0 + count(passages) / count(having.max(1))).ln()
-}
-
-/// Passages that match an expression.
-fn rows(connection: &Connection, expression: &str) -> rusqlite::Result<Vec<i64>> {
-    let mut select =
-        connection.prepare_cached("SELECT rowid FROM passages WHERE passages MATCH ?1")?;
-    select.query_map([expression], |row| row.get(0))?.collect()
 }
 
 /// A phrase as the search syntax takes it, whatever it holds.
@@ -254,7 +303,7 @@ fn quoted(phrase: &str) -> String {
 
 fn read(
     connection: &Connection,
-    accepted: &[(f64, i64)],
+    answers: &[(f64, i64)],
     limit: usize,
 ) -> rusqlite::Result<Vec<Passage>> {
     let mut select = connection.prepare_cached(
@@ -262,7 +311,7 @@ fn read(
          FROM passages JOIN articles ON articles.id = passages.article WHERE passages.rowid = ?1",
     )?;
     let mut found: Vec<Passage> = Vec::new();
-    for (score, id) in accepted {
+    for (score, id) in answers {
         let passage = select.query_row([id], |row| {
             Ok(Passage {
                 article: row.get(0)?,

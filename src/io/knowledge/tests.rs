@@ -274,6 +274,7 @@ fn fill(knowledge: &Knowledge, articles: Vec<Article>) -> Synced {
     let synced = sync::write(&mut locked(&inner.writer), listing, clock::wallclock()).unwrap();
     *inner.vocabulary.write().unwrap() =
         Arc::new(Vocabulary::read(&locked(&inner.writer)).unwrap());
+    *locked(&inner.status) = index::status(&locked(&inner.reader)).unwrap();
     synced
 }
 
@@ -399,4 +400,172 @@ fn a_hotel_is_as_well_served() {
 #[test]
 fn a_hotel_does_not_answer_what_it_does_not_know() {
     check_unanswered(&hotel().1, &HOTEL_UNANSWERABLE);
+}
+
+#[test]
+fn hostile_questions_are_only_words() {
+    let (_directory, knowledge) = knowledge();
+    let hostile = [
+        "\"",
+        "\" OR \"",
+        "password\" OR title:\"invoice",
+        "NEAR(a b)",
+        "title : password",
+        "^password",
+        "password*",
+        "-password",
+        "(password",
+        "{title} : x",
+        "a AND",
+        "NOT",
+        "'; DROP TABLE passages; --",
+        "\u{0}\u{1}\u{202E}",
+        "🔑",
+        "AND OR NOT",
+        "\\",
+        "%",
+        "()()()",
+        "+",
+        "::",
+    ];
+    for question in hostile {
+        let _found = knowledge.search(question, 3);
+    }
+    let _found = knowledge.search(&"password ".repeat(50_000), 3);
+    let _found = knowledge.search(&"x".repeat(1_000_000), 3);
+    assert_eq!(knowledge.status().passages, 16);
+    assert_eq!(knowledge.search("password", 3)[0].article, "1");
+    assert!(knowledge.search("password", 0).is_empty());
+}
+
+#[test]
+fn a_passage_names_its_source() {
+    let (_directory, knowledge) = knowledge();
+    let found = knowledge.search("I forgot my password", 1);
+    assert_eq!(found.len(), 1);
+    let best = &found[0];
+    assert_eq!(
+        (best.title.as_str(), best.url.as_str()),
+        ("Reset your password", "https://help.example.org/1")
+    );
+    assert!(
+        best.text
+            .starts_with("If you cannot remember your password"),
+        "{}",
+        best.text
+    );
+    assert!(!best.text.contains('<'));
+    let many = knowledge.search("how much does the premium plan cost", 5);
+    assert!(many.windows(2).all(|pair| pair[0].score >= pair[1].score));
+}
+
+#[test]
+fn changed_articles_are_read_anew_and_gone_ones_go() {
+    let (_directory, knowledge) = knowledge();
+    let article = |id: &str, html: &str| Article {
+        id: id.to_owned(),
+        title: "Car park".to_owned(),
+        url: String::new(),
+        keywords: String::new(),
+        html: html.to_owned(),
+    };
+    let synced = fill(
+        &knowledge,
+        vec![article("77", "<p>The garage has forty places.</p>")],
+    );
+    assert_eq!(
+        synced,
+        Synced {
+            articles: 1,
+            changed: 1,
+            removed: 16
+        }
+    );
+    assert_eq!(
+        knowledge.search("how many places has the garage", 3).len(),
+        1
+    );
+    assert!(knowledge.search("I forgot my password", 3).is_empty());
+    let again = fill(
+        &knowledge,
+        vec![article("77", "<p>The garage has forty places.</p>")],
+    );
+    assert_eq!(
+        again,
+        Synced {
+            articles: 1,
+            changed: 0,
+            removed: 0
+        }
+    );
+    fill(
+        &knowledge,
+        vec![article("77", "<p>The garage is closed for good.</p>")],
+    );
+    assert!(knowledge.search("garage", 3)[0].text.contains("closed"));
+}
+
+#[test]
+fn what_is_known_survives_and_a_damaged_file_is_begun_anew() {
+    let (directory, first) = knowledge();
+    let path = directory.path().join("knowledge.db");
+    drop(first);
+    let again = Knowledge::open(&path).unwrap();
+    assert_eq!(again.status().articles, 16);
+    assert!(again.status().last_sync.is_some());
+    assert_eq!(
+        again.search("pasword", 1)[0].article,
+        "1",
+        "the vocabulary is there from the start"
+    );
+    drop(again);
+    std::fs::write(&path, b"no database at all ".repeat(500)).unwrap();
+    let anew = Knowledge::open(&path).unwrap();
+    assert_eq!(anew.status(), KnowledgeStatus::default());
+    assert!(anew.search("password", 1).is_empty());
+    assert!(Knowledge::open(Path::new("/nonexistent/knowledge.db")).is_err());
+}
+
+#[test]
+fn the_pause_between_syncs_varies_by_a_tenth() {
+    let interval = Duration::from_secs(1000);
+    for chance in [0, 1, 100, 200, 201, u64::MAX] {
+        let pause = around(interval, chance);
+        assert!((Duration::from_secs(900)..=Duration::from_secs(1100)).contains(&pause));
+    }
+    assert_ne!(around(interval, 0), around(interval, 200));
+}
+
+/// Two thousand passages: a large office. The time is printed, not judged.
+#[test]
+fn a_large_knowledge_base_is_searched() {
+    let (_directory, knowledge) = knowledge();
+    let mut articles = Vec::new();
+    for copy in 0..120 {
+        for (id, title, keywords, html) in ARTICLES {
+            articles.push(Article {
+                id: format!("{copy}-{id}"),
+                title: format!("{title} {copy}"),
+                url: String::new(),
+                keywords: keywords.to_owned(),
+                html: format!("{html}<p>Model {copy}, series {}.</p>", copy % 7),
+            });
+        }
+    }
+    fill(&knowledge, articles);
+    let began = clock::now();
+    let is_answered = |question: &str| !knowledge.search(question, 3).is_empty();
+    let answered = ANSWERABLE
+        .iter()
+        .filter(|(question, _)| is_answered(question))
+        .count();
+    assert!(answered + 2 >= ANSWERABLE.len(), "{answered}");
+    for question in UNANSWERABLE {
+        let _found = knowledge.search(question, 3);
+    }
+    let each = began.elapsed() / u32::try_from(ANSWERABLE.len() + UNANSWERABLE.len()).unwrap();
+    println!(
+        "a search among {} passages takes {each:?}",
+        120 * ARTICLES.len()
+    );
 }

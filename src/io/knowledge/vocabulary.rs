@@ -8,8 +8,8 @@ use super::question::{is_stop_word, words};
 
 /// Words with fewer letters are not guessed: too many others are near.
 const GUESS_LETTERS_MIN: usize = 5;
-/// From so many letters on, two letters may be wrong.
-const TWO_WRONG_FROM: usize = 8;
+/// One letter in so many may be wrong.
+const LETTERS_PER_WRONG: usize = 4;
 /// The shortest part of a word that is split in two.
 const PART_LETTERS_MIN: usize = 3;
 
@@ -54,11 +54,7 @@ impl Vocabulary {
         if letters.len() < GUESS_LETTERS_MIN || !letters.iter().all(|c| c.is_alphabetic()) {
             return None;
         }
-        let wrong_max = if letters.len() >= TWO_WRONG_FROM {
-            2
-        } else {
-            1
-        };
+        let wrong_max = letters.len() / LETTERS_PER_WRONG;
         let near = self.counts.iter().filter_map(|(known, count)| {
             // The first letter is heard right as a rule.
             if known.chars().next() != letters.first().copied() {
