@@ -172,12 +172,23 @@ impl Kayako {
     }
 }
 
-/// True when the text occurs anywhere in the answer.
-fn mentions(data: &Value, text: &str) -> bool {
+/// True when the id occurs anywhere in the answer, not as a part of another.
+fn mentions(data: &Value, id: &str) -> bool {
     match data {
-        Value::String(found) => found.contains(text),
-        Value::Array(items) => items.iter().any(|item| mentions(item, text)),
-        Value::Object(fields) => fields.values().any(|field| mentions(field, text)),
+        Value::String(text) => has_word(text, id),
+        Value::Array(items) => items.iter().any(|item| mentions(item, id)),
+        Value::Object(fields) => fields.values().any(|field| mentions(field, id)),
         _ => false,
     }
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '-';
+    text.match_indices(word).any(|(place, _)| {
+        let before = text[..place]
+            .strip_suffix("ringwell-")
+            .unwrap_or(&text[..place]);
+        let after = &text[place + word.len()..];
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
 }
