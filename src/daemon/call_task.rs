@@ -258,7 +258,8 @@ impl CallTask {
             }
             Command::OpenServices(negotiated) => {
                 let ends = self.media.open_rings(negotiated.law);
-                self.speech.open(&self.services, negotiated.law, ends);
+                self.speech
+                    .open(&self.services, &self.id, negotiated.law, ends);
                 self.services.model.warm();
             }
             Command::Media(negotiated) => self.media.start(&self.services, &self.id, &negotiated),
@@ -275,7 +276,7 @@ impl CallTask {
                 self.answers.push_back(Input::Stopped(stopped));
             }
             Command::Search(question) => self.search.start(&self.services, question),
-            Command::Ask(request) => self.model.ask(&self.services, request),
+            Command::Ask(request) => self.model.ask(&self.services, &self.id, request),
             Command::CancelReply(reply) => self.model.cancel(reply),
             Command::Record(entry) => self.record(entry),
             Command::Over => return true,

@@ -14,6 +14,7 @@ use crate::io::deepgram::aura::{VoiceEvent, VoiceHandle};
 use crate::io::deepgram::flux::{EarEvent, Listening};
 use crate::io::openai::ReplyStream;
 use crate::io::rings::{AgentWriter, CallerReader, Playout};
+use crate::ticket::CallId;
 
 mod media;
 
@@ -59,11 +60,19 @@ pub(crate) struct SpeechLegs {
 
 impl SpeechLegs {
     /// Opens both services.
-    pub(crate) fn open(&mut self, services: &Services, law: Law, ends: RingEnds) {
+    pub(crate) fn open(&mut self, services: &Services, call: &CallId, law: Law, ends: RingEnds) {
         let (ear_sender, ear_events) = mpsc::channel(SPEECH_EVENTS);
         let (voice_sender, voice_events) = mpsc::channel(SPEECH_EVENTS);
-        self.listening = Some(services.ear.open(law, ends.caller, ear_sender));
-        self.voice = Some(services.voice.open(law, ends.agent, voice_sender));
+        self.listening = Some(
+            services
+                .ear
+                .open(call.clone(), law, ends.caller, ear_sender),
+        );
+        self.voice = Some(
+            services
+                .voice
+                .open(call.clone(), law, ends.agent, voice_sender),
+        );
         self.playout = Some(ends.playout);
         self.ear_events = Some(ear_events);
         self.voice_events = Some(voice_events);
@@ -103,8 +112,8 @@ pub(crate) struct ModelLeg {
 
 impl ModelLeg {
     /// Asks; a reply that still runs is dropped.
-    pub(crate) fn ask(&mut self, services: &Services, request: ReplyRequest) {
-        self.reply = Some((request.id, services.model.ask(request)));
+    pub(crate) fn ask(&mut self, services: &Services, call: &CallId, request: ReplyRequest) {
+        self.reply = Some((request.id, services.model.ask(call.clone(), request)));
     }
 
     /// Drops the reply.
