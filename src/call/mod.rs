@@ -353,7 +353,7 @@ impl Call {
 
     fn on_conversation_command(&mut self, command: conversation::Command, now: Instant) {
         use conversation::Command as Said;
-        if self.ended && !matches!(command, Said::Record(_)) {
+        if self.ended && !matches!(command, Said::Record(_) | Said::StopSpeaking) {
             return;
         }
         let command = match command {

@@ -108,6 +108,13 @@ impl Turn {
         }
         query
     }
+
+    /// The caller wanted this, and will not get it in this call.
+    pub(super) fn leave_open(&mut self, text: &str) {
+        if !phrases::is_courtesy(text) {
+            self.query(text);
+        }
+    }
 }
 
 impl Conversation {

@@ -163,6 +163,7 @@ impl Conversation {
 
     /// Nothing could be said for too long, or a service is lost.
     pub(super) fn give_up(&mut self, what: &str, now: Instant) {
+        self.keep_unfinished_turn();
         let reason = match &self.turn.open {
             Some(open) => format!("{what}; the caller asked: {open}"),
             None => what.to_owned(),
@@ -186,6 +187,7 @@ impl Conversation {
         }
         self.outcome.get_or_insert(Outcome::Interrupted);
         self.cancel_answer();
+        self.keep_unfinished_turn();
         self.leave_capture();
         self.record_escalation("the telephone system was restarted during the call");
         self.say_prompt(|prompts| &prompts.drain, now);
@@ -207,6 +209,7 @@ impl Conversation {
 
     /// Nothing of what is going on is wanted any more; a person has to act.
     fn break_off(&mut self, reason: &str) {
+        self.keep_unfinished_turn();
         self.cancel_answer();
         self.stop_speaking();
         self.leave_capture();

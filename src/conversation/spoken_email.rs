@@ -26,16 +26,22 @@ fn written(text: &str) -> Option<String> {
         .find(|word| is_address(word))
 }
 
+/// The last whole address: a caller who corrects himself says the right one last.
 fn spoken(text: &str) -> Option<String> {
     let tokens = tokens(text);
-    let ats = tokens
-        .iter()
-        .enumerate()
-        .filter(|(_, token)| **token == Token::At);
-    ats.map(|(at, _)| at).rev().find_map(|at| {
-        let address = format!("{}@{}", local(&tokens[..at]), domain(&tokens[at + 1..])?);
-        is_address(&address).then_some(address)
-    })
+    let mut begin = 0;
+    let mut found = None;
+    while let Some(at) = tokens[begin..].iter().position(|token| *token == Token::At) {
+        let (before, after) = (&tokens[begin..begin + at], &tokens[begin + at + 1..]);
+        let address = domain(after).map(|domain| format!("{}@{domain}", local(before)));
+        let address = address.filter(|address| is_address(address));
+        begin += at + 1;
+        if address.is_some() {
+            begin += domain_end(after).unwrap_or(0);
+            found = address;
+        }
+    }
+    found
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -60,30 +66,40 @@ fn local(tokens: &[Token]) -> String {
     joined(&tokens[begin..])
 }
 
-/// Labels up to the last "dot", and one more word or run of letters after it.
+/// Labels up to the last "dot" and one more word or run of letters after it; or up to a well-known end that
+/// other words follow.
 fn domain(tokens: &[Token]) -> Option<String> {
-    let end = tokens
-        .iter()
-        .position(|token| *token == Token::At)
-        .unwrap_or(tokens.len());
-    let tokens = &tokens[..end];
+    let end = domain_end(tokens)?;
+    let domain = &tokens[..end];
+    (!domain.contains(&Token::Around)).then(|| joined(domain))
+}
+
+/// Where the domain at the begin of these tokens ends.
+fn domain_end(tokens: &[Token]) -> Option<usize> {
+    let next_at = tokens.iter().position(|token| *token == Token::At);
+    let tokens = &tokens[..next_at.unwrap_or(tokens.len())];
+    let known = tokens.windows(2).enumerate().find_map(|(at, pair)| {
+        let ends = matches!(&pair[1], Token::Word(top) if COMMON_TOPS.contains(&top.as_str()));
+        let goes_on = matches!(tokens.get(at + 2), Some(Token::Mark(_)));
+        (pair[0] == Token::Mark('.') && ends && !goes_on).then_some(at + 2)
+    });
     let last_dot = tokens
         .iter()
         .rposition(|token| *token == Token::Mark('.'))?;
-    let (labels, rest) = tokens.split_at(last_dot + 1);
+    let rest = &tokens[last_dot + 1..];
     let letters = rest
         .iter()
         .take_while(|token| matches!(token, Token::Letter(_)))
         .count();
-    let top = match rest.first() {
-        Some(Token::Word(word)) => word.clone(),
-        _ => joined(&rest[..letters]),
-    };
-    if labels.contains(&Token::Around) {
-        return None;
-    }
-    Some(joined(labels) + &top)
+    let top = usize::from(matches!(rest.first(), Some(Token::Word(_))));
+    Some(known.unwrap_or(last_dot + 1 + letters.max(top)))
 }
+
+/// Ends of domains that are hardly ever the begin of something else.
+const COMMON_TOPS: &[&str] = &[
+    "com", "org", "net", "edu", "gov", "io", "eu", "info", "uk", "de", "fr", "nl", "ca", "au",
+    "us", "biz",
+];
 
 fn joined(tokens: &[Token]) -> String {
     let mut text = String::new();
@@ -101,7 +117,7 @@ fn joined(tokens: &[Token]) -> String {
 const AROUND: &[&str] = &[
     "address", "and", "email", "e-mail", "er", "fine", "have", "i", "is", "it", "it's", "its",
     "my", "me", "no", "ok", "okay", "please", "right", "so", "sure", "thanks", "that", "that's",
-    "the", "to", "uh", "um", "use", "well", "yeah", "yes", "you", "i'm", "rather", "but",
+    "the", "this", "to", "uh", "um", "use", "well", "yeah", "yes", "you", "i'm", "rather", "but",
     "actually", "reach", "write",
 ];
 

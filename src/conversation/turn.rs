@@ -366,7 +366,19 @@ impl Conversation {
         }
     }
 
+    /// The caller was in the middle of a turn that will not be finished: keep the words.
+    pub(super) fn keep_unfinished_turn(&mut self) {
+        if let Some((since, words)) = self.caller.take()
+            && !phrases::is_backchannel(&words)
+        {
+            let line = self.transcript.caller(words.trim(), since);
+            self.push(Command::Record(line));
+            self.turn.leave_open(&words);
+        }
+    }
+
     fn on_hung_up(&mut self, now: Instant) {
+        self.keep_unfinished_turn();
         self.leave_capture();
         self.cancel_answer();
         self.finish(now);
@@ -383,7 +395,7 @@ impl Conversation {
 
     /// What was heard of the last words is recorded; nothing follows.
     fn finish(&mut self, now: Instant) {
-        self.mouth.stop();
+        self.stop_speaking();
         let said = self.mouth.resolve_stops(now);
         self.record(said);
         self.timers.clear();

@@ -90,6 +90,23 @@ fn written_by_the_transcriber() {
 }
 
 #[test]
+fn said_twice_or_corrected() {
+    check(
+        "jane dot doe at example dot com jane dot doe at example dot com",
+        "jane.doe@example.com",
+    );
+    check(
+        "jane at example dot com no jayne at example dot com",
+        "jayne@example.com",
+    );
+    check(
+        "jane at example dot com j a n e at example dot org",
+        "jane@example.org",
+    );
+    check("look at this jane at example dot com", "jane@example.com");
+}
+
+#[test]
 fn no_address() {
     for text in [
         "",

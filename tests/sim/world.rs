@@ -1,0 +1,493 @@
+//! The world of one call: everything that happens, in order of its time.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use bytes::Bytes;
+use ringwell::audio::Law;
+use ringwell::call::{self, Arrival, Call, Command, Input, Kind};
+use ringwell::conversation::{self, Heard};
+use ringwell::sdp::Local;
+use ringwell::sip::endpoint::{self, Endpoint};
+use ringwell::sip::message::{NameAddr, Uri};
+use ringwell::sip::session::{self, Session};
+use ringwell::sip::transaction::Timing;
+use ringwell::sip::{Flow, Random, SessionId, Transport};
+use ringwell::ticket::{CallId, Entry};
+
+use crate::desk::{Helpdesk, Outbox, Store};
+use crate::ladder::Ladder;
+use crate::phone::{Act, Phone};
+use crate::services::{self, Player, Services};
+
+/// Which messages the link loses.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Loss {
+    #[default]
+    None,
+    /// The first so many that begin with this.
+    First(&'static str, u32),
+    /// All that begin with this.
+    All(&'static str),
+    /// So many of a hundred, at most two in a row.
+    Percent(u64),
+}
+
+/// What is to happen of itself.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few wait at a time")]
+pub(crate) enum Event {
+    /// A message arrives at the phone, or at the box.
+    Wire { to_phone: bool, bytes: Bytes },
+    /// News for the call, of the box that ran when it was sent.
+    News { life: u32, input: Input },
+    /// The caller's words reach the ear.
+    Words(Heard),
+    /// News that the call gets if the box still runs the daemon's way.
+    Daemon(Daemon),
+}
+
+/// What happens to the box as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Daemon {
+    Crash,
+    Restart,
+    Drain,
+    Kill,
+    MediaTimeout,
+}
+
+/// The box: what a crash takes away.
+#[derive(Debug)]
+pub(crate) struct Running {
+    endpoint: Endpoint,
+    call: Option<(SessionId, Call)>,
+    pub(crate) player: Player,
+}
+
+pub(crate) struct World {
+    pub(crate) start: Instant,
+    pub(crate) now: Instant,
+    pub(crate) services: Services,
+    pub(crate) loss: Loss,
+    pub(crate) settings: conversation::Settings,
+    pub(crate) kind: Kind,
+    pub(crate) phone: Phone,
+    pub(crate) store: Store,
+    pub(crate) outbox: Outbox,
+    pub(crate) helpdesk: Helpdesk,
+    pub(crate) ladder: Ladder,
+    pub(crate) chance: Random,
+    /// Utterances sounded in earlier lives of the box.
+    pub(crate) past: Vec<services::Sounded>,
+    /// When the caller spoke, from and until.
+    pub(crate) caller_spoke: Vec<(Instant, Instant)>,
+    /// When a service went wrong, as the caller could notice it.
+    pub(crate) faulted: Option<Instant>,
+    pub(crate) overs: u32,
+    /// When the box took the call as ended, or the caller hung up.
+    pub(crate) over_since: Option<Instant>,
+    pub(crate) running: Running,
+    /// Between a crash and the restart nothing is received.
+    is_down: bool,
+    pub(crate) life: u32,
+    pub(crate) agenda: BTreeMap<(Instant, u64), Event>,
+    /// The end of the caller's turn as the ear will tell it, and the words.
+    pub(crate) open_turn: Option<((Instant, u64), String)>,
+    order: u64,
+    lost: u32,
+    lost_in_a_row: u32,
+}
+
+/// How long a message takes.
+pub(crate) const LINK: Duration = Duration::from_millis(5);
+/// How long news take inside the box.
+pub(crate) const INSIDE: Duration = Duration::from_millis(1);
+
+fn flow(from_phone: bool) -> Flow {
+    let (phone, the_box) = (
+        "192.0.2.9:5060".parse().unwrap(),
+        "192.0.2.1:5060".parse().unwrap(),
+    );
+    let (local, remote) = if from_phone {
+        (phone, the_box)
+    } else {
+        (the_box, phone)
+    };
+    Flow {
+        transport: Transport::Udp,
+        local,
+        remote,
+    }
+}
+
+fn session_settings(user: &str, address: &str) -> session::Settings {
+    let address = address.parse().unwrap();
+    session::Settings {
+        contact: Uri::sip(Some(user), address, Some(5060)),
+        server_name: "sim".to_owned(),
+        local_media: Local {
+            address,
+            port: 4000,
+            session_id: 1,
+            codecs: vec![Law::Mu, Law::A],
+        },
+        timing: Timing::default(),
+    }
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, script: Vec<Act>) -> Self {
+        let start = ringwell::io::clock::now();
+        let mut chance = Random::new([seed, 1]);
+        let uri = |text: &str| Uri::parse(text.to_owned()).unwrap();
+        let target = session::Call {
+            uri: uri("sip:assistant@192.0.2.1"),
+            from: NameAddr::new(uri("sip:+15550100199@192.0.2.9")).with_display("Jane"),
+            to: NameAddr::new(uri("sip:assistant@192.0.2.1")),
+        };
+        let settings = session_settings("jane", "192.0.2.9");
+        let session = Session::outgoing(target, flow(true), settings, chance.fork());
+        let phone = Phone::calls(script, session, chance.fork(), start);
+        Self {
+            start,
+            now: start,
+            services: Services::default(),
+            loss: Loss::None,
+            settings: conversation::Settings::default(),
+            kind: Kind::Assistant,
+            phone,
+            store: Store::default(),
+            outbox: Outbox::default(),
+            helpdesk: Helpdesk::default(),
+            ladder: Ladder::default(),
+            running: Running::new(&mut chance),
+            chance,
+            past: Vec::new(),
+            caller_spoke: Vec::new(),
+            faulted: None,
+            overs: 0,
+            over_since: None,
+            is_down: false,
+            life: 1,
+            agenda: BTreeMap::new(),
+            open_turn: None,
+            order: 0,
+            lost: 0,
+            lost_in_a_row: 0,
+        }
+    }
+
+    /// Lets something happen to the box, so long after the start.
+    pub(crate) fn at(mut self, millis: u64, daemon: Daemon) -> Self {
+        self.schedule(Duration::from_millis(millis), Event::Daemon(daemon));
+        self
+    }
+
+    /// Runs until nothing more can happen, or for a day.
+    pub(crate) fn run(mut self) -> Self {
+        self.phone.drain(self.now);
+        self.settle();
+        let end = self.start + Duration::from_secs(24 * 3_600);
+        while let Some(due) = self.due().filter(|due| *due <= end) {
+            assert!(due >= self.now, "time runs backwards");
+            self.now = due;
+            self.happen();
+            self.settle();
+        }
+        self
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// What the phone sounded, in all lives of the box.
+    pub(crate) fn sounded(&self) -> impl Iterator<Item = &services::Sounded> {
+        self.past.iter().chain(&self.running.player.sounded)
+    }
+
+    pub(crate) fn box_counts(&self) -> endpoint::Counts {
+        self.running.endpoint.counts()
+    }
+
+    pub(crate) fn has_call(&self) -> bool {
+        self.running.call.is_some()
+    }
+
+    pub(crate) fn has_crashed(&self) -> bool {
+        self.life > 1
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let call = self
+            .running
+            .call
+            .as_ref()
+            .and_then(|(_, call)| call.poll_timeout());
+        let dues = [
+            self.agenda.keys().next().map(|(at, _)| *at),
+            self.running.endpoint.poll_timeout(),
+            call,
+            self.running.player.due(),
+            self.phone.due(),
+            self.outbox.due(),
+        ];
+        dues.into_iter()
+            .flatten()
+            .min()
+            .map(|due| due.max(self.now))
+    }
+
+    /// Everything that is due at this moment, once.
+    fn happen(&mut self) {
+        while let Some(entry) = self
+            .agenda
+            .first_entry()
+            .filter(|entry| entry.key().0 <= self.now)
+        {
+            let event = entry.remove();
+            self.on_event(event);
+        }
+        if self
+            .running
+            .endpoint
+            .poll_timeout()
+            .is_some_and(|due| due <= self.now)
+        {
+            self.running.endpoint.handle_timeout(self.now);
+        }
+        if let Some((_, call)) = &mut self.running.call
+            && call.poll_timeout().is_some_and(|due| due <= self.now)
+        {
+            call.handle_timeout(self.now);
+        }
+        self.on_player();
+        if self.phone.due().is_some_and(|due| due <= self.now) {
+            self.phone.handle_timeout(self.now);
+            self.act();
+        }
+        if self.outbox.due().is_some_and(|due| due <= self.now) {
+            let Self {
+                outbox,
+                store,
+                helpdesk,
+                chance,
+                ..
+            } = self;
+            let said = outbox.step(store, helpdesk, chance, self.now);
+            self.note(format!("outbox: {said}"));
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Wire {
+                to_phone: true,
+                bytes,
+            } => self.phone.handle(bytes, flow(true), self.now),
+            Event::Wire { .. } if self.is_down => {}
+            Event::Wire {
+                to_phone: false,
+                bytes,
+            } => {
+                self.running
+                    .endpoint
+                    .handle_message(bytes, flow(false), self.now);
+            }
+            Event::News { life, input } if life == self.life => self.tell(input),
+            Event::News { .. } => {}
+            Event::Words(heard) => self.on_words(heard),
+            Event::Daemon(daemon) => self.on_daemon(daemon),
+        }
+    }
+
+    fn on_daemon(&mut self, daemon: Daemon) {
+        self.note(format!("daemon: {daemon:?}"));
+        match daemon {
+            Daemon::Crash => {
+                let mut fresh = Running::new(&mut self.chance);
+                std::mem::swap(&mut fresh, &mut self.running);
+                fresh.player.stop(self.now);
+                self.past.append(&mut fresh.player.sounded);
+                self.life += 1;
+                self.is_down = true;
+                self.outbox = Outbox::default();
+            }
+            Daemon::Restart => {
+                self.is_down = false;
+                self.store.recover();
+                self.outbox.begin(&self.store, self.now);
+            }
+            Daemon::Drain => self.tell(Input::Drain),
+            Daemon::Kill => self.tell(Input::Kill("the telephone system was stopped".to_owned())),
+            Daemon::MediaTimeout => self.tell(Input::MediaTimeout),
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        if let Some((_, call)) = &mut self.running.call {
+            call.handle(input, self.now);
+        }
+    }
+
+    /// Carries out everything the machines ask for, until they are silent.
+    fn settle(&mut self) {
+        loop {
+            let command = self
+                .running
+                .call
+                .as_mut()
+                .and_then(|(_, call)| call.poll_command());
+            if let Some(command) = command {
+                self.perform(command);
+            } else if let Some(event) = self.running.endpoint.poll_event() {
+                self.on_endpoint_event(event);
+            } else if let Some(transmit) = self.running.endpoint.poll_transmit() {
+                self.send(true, transmit.bytes);
+            } else if let Some(transmit) = self.phone.endpoint.poll_transmit() {
+                self.send(false, transmit.bytes);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn on_endpoint_event(&mut self, event: endpoint::Event) {
+        match event {
+            endpoint::Event::Incoming {
+                session,
+                transaction,
+                invite,
+                flow,
+            } => {
+                if self.running.call.is_some() || !self.store.record.entries.is_empty() {
+                    return self.running.endpoint.forget(session, self.now);
+                }
+                let at = UNIX_EPOCH + Duration::from_secs(1_772_366_400);
+                let arrival = Arrival {
+                    kind: self.kind,
+                    transaction,
+                    invite,
+                    flow,
+                    at,
+                };
+                let settings = call::Settings {
+                    session: session_settings("assistant", "192.0.2.1"),
+                    conversation: self.settings.clone(),
+                    answer_after_max: Duration::from_millis(1_500),
+                    diagnostic_max: Duration::from_secs(600),
+                };
+                let call = Call::incoming(arrival, settings, self.chance.fork(), self.now);
+                self.running.call = Some((session, call));
+            }
+            endpoint::Event::Session { input, .. } => self.tell(Input::Sip(input)),
+        }
+    }
+
+    fn perform(&mut self, command: Command) {
+        match command {
+            Command::Sip(output) => {
+                let session = self
+                    .running
+                    .call
+                    .as_ref()
+                    .map(|(session, _)| *session)
+                    .expect("a call commands");
+                self.running
+                    .endpoint
+                    .handle_output(session, output, self.now);
+            }
+            Command::OpenServices(_) => self.open_services(),
+            Command::Media(_) => {}
+            Command::Speak(id, speech) => self.speak(id, &speech),
+            Command::StopSpeaking => {
+                let position = self.running.player.stop(self.now);
+                self.note("agent  |  (stops)".to_owned());
+                self.news(INSIDE, Input::Stopped(position));
+            }
+            Command::Search(query) => self.search(&query),
+            Command::Ask(request) => self.ask(&request),
+            Command::CancelReply(_) => {}
+            Command::Record(entry) => {
+                if let Entry::Ended {
+                    outcome, reason, ..
+                } = &entry
+                {
+                    self.note(format!("ended: {outcome:?}, {reason}"));
+                    self.over_since.get_or_insert(self.now);
+                }
+                self.store.keep(entry);
+            }
+            Command::Over => self.on_over(),
+        }
+    }
+
+    fn on_over(&mut self) {
+        self.overs += 1;
+        let (session, call) = self.running.call.take().expect("a call is over once");
+        assert!(call.is_over() && call.poll_timeout().is_none());
+        self.running.endpoint.forget(session, self.now);
+        self.running.player.stop(self.now);
+        self.outbox.begin(&self.store, self.now);
+    }
+
+    fn send(&mut self, to_phone: bool, bytes: Bytes) {
+        let lost = self.is_lost(&bytes);
+        self.ladder
+            .message(self.now - self.start, !to_phone, &bytes, lost);
+        if !lost {
+            self.schedule(LINK, Event::Wire { to_phone, bytes });
+        }
+    }
+
+    fn is_lost(&mut self, bytes: &[u8]) -> bool {
+        let lost = match self.loss {
+            Loss::None => false,
+            Loss::First(name, count) => bytes.starts_with(name.as_bytes()) && self.lost < count,
+            Loss::All(name) => bytes.starts_with(name.as_bytes()),
+            Loss::Percent(percent) => {
+                self.lost_in_a_row < 2 && self.chance.next_u64() % 100 < percent
+            }
+        };
+        self.lost += u32::from(lost);
+        self.lost_in_a_row = if lost { self.lost_in_a_row + 1 } else { 0 };
+        lost
+    }
+
+    pub(crate) fn news(&mut self, after: Duration, input: Input) {
+        self.schedule(
+            after,
+            Event::News {
+                life: self.life,
+                input,
+            },
+        );
+    }
+
+    pub(crate) fn schedule(&mut self, after: Duration, event: Event) -> (Instant, u64) {
+        self.order += 1;
+        let key = (self.now + after, self.order);
+        self.agenda.insert(key, event);
+        key
+    }
+
+    pub(crate) fn note(&mut self, text: String) {
+        self.ladder.note(self.elapsed(), text);
+    }
+}
+
+impl Running {
+    fn new(chance: &mut Random) -> Self {
+        Self {
+            endpoint: Endpoint::new(endpoint::Settings::default(), chance.fork()),
+            call: None,
+            player: Player::default(),
+        }
+    }
+}
+
+/// The id under which the store knows the call.
+pub(crate) fn call_id() -> CallId {
+    crate::desk::call_id()
+}
