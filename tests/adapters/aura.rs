@@ -98,7 +98,7 @@ pub fn call(voice: &Voice) -> Call {
     let (writer, reader, playout) = agent_ring();
     let (sender, events) = mpsc::channel(16);
     Call {
-        handle: voice.open(call_id(), Law::Mu, writer, sender),
+        handle: voice.for_call(call_id()).open(Law::Mu, writer, sender),
         events,
         reader,
         playout,

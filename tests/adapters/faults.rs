@@ -11,7 +11,7 @@ use ringwell::io::rings::caller_ring;
 use ringwell::io::tls::Tls;
 use tokio::sync::mpsc;
 
-use crate::server::{call_id, mute, nobody, serve, socket, soon};
+use crate::server::{mute, nobody, serve, socket, soon};
 
 /// What an ear at this address reports first, when it waits so many milliseconds.
 async fn first_of_ear(url: &str, patience: u64) -> EarEvent {
@@ -35,7 +35,7 @@ async fn first_of_ear(url: &str, patience: u64) -> EarEvent {
     let ear = Ear::new(settings, Tls::new(None).expect("TLS comes up"));
     let (_caller, reader) = caller_ring();
     let (sender, mut events) = mpsc::channel(4);
-    let _listening = ear.open(call_id(), Law::A, reader, sender);
+    let _listening = ear.open(Law::A, reader, sender);
     soon(&mut events).await
 }
 

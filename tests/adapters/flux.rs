@@ -57,7 +57,7 @@ struct Call {
 fn call(ear: &Ear) -> Call {
     let (caller, reader) = caller_ring();
     let (sender, events) = mpsc::channel(16);
-    let listening = ear.open(call_id(), Law::Mu, reader, sender);
+    let listening = ear.for_call(call_id()).open(Law::Mu, reader, sender);
     Call {
         caller,
         events,

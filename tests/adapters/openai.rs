@@ -21,7 +21,7 @@ use ringwell::io::tls::Tls;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::server::{call_id, mute, nobody, serve, soon};
+use crate::server::{mute, nobody, serve, soon};
 
 const TOOL: Tool = Tool {
     name: "hand_over",
@@ -71,7 +71,7 @@ fn request() -> ReplyRequest {
 }
 
 async fn answer(model: &Model) -> Vec<ReplyEvent> {
-    let mut stream = model.ask(call_id(), request());
+    let mut stream = model.ask(request());
     let mut events = Vec::new();
     while !matches!(
         events.last(),
@@ -451,7 +451,7 @@ async fn an_answer_nobody_wants_is_broken_off() {
     };
     let url = server(CHAT, move |_, _, _| events(endless())).await;
     let model = model(Dialect::Chat, &url);
-    let mut stream = model.ask(call_id(), request());
+    let mut stream = model.ask(request());
     assert_eq!(soon(&mut stream.rx).await, text("and on "));
     drop(stream);
     soon(&mut reports).await;

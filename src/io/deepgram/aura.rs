@@ -108,6 +108,7 @@ pub struct Counters {
 #[derive(Clone, Debug)]
 pub struct Voice {
     shared: Arc<Shared>,
+    call: CallId,
 }
 
 #[derive(Debug)]
@@ -150,7 +151,17 @@ impl Voice {
                 prompts,
                 counters: Counters::default(),
             }),
+            call: CallId(String::new()),
         })
+    }
+
+    /// The same voice, with the call's name in every log line.
+    #[must_use]
+    pub fn for_call(&self, call: CallId) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            call,
+        }
     }
 
     /// Counts over all calls.
@@ -160,13 +171,12 @@ impl Voice {
     }
 
     /// Opens a connection and speaks into the ring until the handle is dropped or the ring's reader
-    /// is gone. Events wait for room in `events`. `call` stands in every log line.
+    /// is gone. Events wait for room in `events`.
     ///
     /// Must be called within a tokio runtime.
     #[must_use]
     pub fn open(
         &self,
-        call: CallId,
         law: Law,
         agent: AgentWriter,
         events: mpsc::Sender<VoiceEvent>,
@@ -176,7 +186,7 @@ impl Voice {
         let shared = Arc::clone(&self.shared);
         let speaker = Speaker::new(
             &shared,
-            call,
+            self.call.clone(),
             law,
             agent,
             events.clone(),

@@ -101,6 +101,7 @@ pub struct Counters {
 #[derive(Clone, Debug)]
 pub struct Ear {
     shared: Arc<Shared>,
+    call: CallId,
 }
 
 #[derive(Debug)]
@@ -126,6 +127,16 @@ impl Ear {
                 tls,
                 counters: Counters::default(),
             }),
+            call: CallId(String::new()),
+        }
+    }
+
+    /// The same ear, with the call's name in every log line.
+    #[must_use]
+    pub fn for_call(&self, call: CallId) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            call,
         }
     }
 
@@ -136,14 +147,12 @@ impl Ear {
     }
 
     /// Opens a connection and listens to the ring until the handle is dropped or the ring's writer
-    /// is gone. Events wait for room in `events`; audio waits meanwhile, two seconds of it. `call`
-    /// stands in every log line.
+    /// is gone. Events wait for room in `events`; audio waits meanwhile, two seconds of it.
     ///
     /// Must be called within a tokio runtime.
     #[must_use]
     pub fn open(
         &self,
-        call: CallId,
         law: Law,
         caller: CallerReader,
         events: mpsc::Sender<EarEvent>,
@@ -151,13 +160,13 @@ impl Ear {
         let (open, closed) = oneshot::channel();
         let listener = Listener::new(
             &self.shared,
-            call.clone(),
+            self.call.clone(),
             law,
             caller,
             events.clone(),
             closed,
         );
-        let shared = Arc::clone(&self.shared);
+        let (shared, call) = (Arc::clone(&self.shared), self.call.clone());
         tokio::spawn(async move {
             let listening = AssertUnwindSafe(listener.run()).catch_unwind().await;
             let Err(failure) =

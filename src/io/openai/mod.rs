@@ -157,6 +157,7 @@ pub struct Counters {
 #[derive(Clone, Debug)]
 pub struct Model {
     shared: Arc<Shared>,
+    call: CallId,
 }
 
 #[derive(Debug)]
@@ -188,7 +189,17 @@ impl Model {
                 counters: Counters::default(),
                 adaptations: Mutex::default(),
             }),
+            call: CallId(String::new()),
         })
+    }
+
+    /// The same model, with the call's name in every log line.
+    #[must_use]
+    pub fn for_call(&self, call: CallId) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            call,
+        }
     }
 
     /// Counts over all calls.
@@ -197,11 +208,11 @@ impl Model {
         &self.shared.counters
     }
 
-    /// Asks; `call` stands in every log line. Must be called within a tokio runtime.
+    /// Asks. Must be called within a tokio runtime.
     #[must_use]
-    pub fn ask(&self, call: CallId, request: ReplyRequest) -> ReplyStream {
+    pub fn ask(&self, request: ReplyRequest) -> ReplyStream {
         let (replies, rx) = mpsc::channel(REPLY_QUEUE);
-        let shared = Arc::clone(&self.shared);
+        let (shared, call) = (Arc::clone(&self.shared), self.call.clone());
         shared.counters.asked.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             let asking = AssertUnwindSafe(shared.answer(&call, request, &replies)).catch_unwind();
