@@ -15,8 +15,8 @@ use crate::conversation::Failure;
 use crate::io::tls::{self, Tls, TlsError};
 use crate::io::websocket::{failure_of_status, printable};
 
-/// Parts of audio between the request and the utterance: the network is read ahead this far and
-/// then waits. Nothing is dropped.
+/// Parts of audio between the request and the utterance: the network is read this far ahead. When
+/// full the network waits; nothing is dropped.
 const PARTS: usize = 4;
 /// The longest a whole rendering may take.
 const WHOLE: Duration = Duration::from_secs(20);
