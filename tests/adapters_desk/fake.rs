@@ -365,7 +365,7 @@ fn create_case(world: &mut World, body: Value) -> Response {
         .iter()
         .any(|user| user["id"] == body["requester_id"])
     {
-        return error(404, "RESOURCE_NOT_FOUND", "requester_id", None);
+        return error(400, "FIELD_INVALID", "requester_id", None);
     }
     let status = &body["status_id"];
     if !status.is_null() && !world.statuses.iter().any(|known| known["id"] == *status) {

@@ -186,7 +186,7 @@ async fn labels_become_ids_and_are_read_again_when_they_changed() {
         Ok(StepResult::Created(_))
     ));
     assert_eq!(fake.world().cases[2]["status_id"], 22);
-    // A requester who is gone is another matter: the same request will never be taken.
+    // A requester who is gone is another matter: another has to be found.
     assert_eq!(
         perform(&desk, create_ticket("999")).await,
         Ok(StepResult::NotFound)

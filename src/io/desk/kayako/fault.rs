@@ -29,8 +29,12 @@ pub(super) enum Fault {
     Barred { after: Duration, reason: String },
     /// What the path or an id names is not there.
     NotFound { reason: String },
-    /// The request is not taken.
-    Invalid { error: Code, reason: String },
+    /// The request is not taken, because of this field if one is named.
+    Invalid {
+        error: Code,
+        field: String,
+        reason: String,
+    },
 }
 
 /// Kayako's error codes that make a difference.
@@ -96,6 +100,13 @@ pub(super) fn fault(status: u16, after: Option<&str>, envelope: Option<&Envelope
     let code = first.map(|error| error.code.as_str()).unwrap_or_default();
     let after = retry_after(after);
     let reason = describe(status, first);
+    let invalid = |error, reason| Fault::Invalid {
+        error,
+        field: first
+            .map(|error| error.parameter.clone())
+            .unwrap_or_default(),
+        reason,
+    };
     match (status, code) {
         (_, "AUTHENTICATION_LOCKED") => Fault::Barred {
             after: after.unwrap_or_default().max(LOCKED_MIN),
@@ -129,14 +140,8 @@ pub(super) fn fault(status: u16, after: Option<&str>, envelope: Option<&Envelope
         (408 | 429, _) => Fault::Later { after, reason },
         (503, _) if after.is_some() => Fault::Later { after, reason },
         (500.., _) => Fault::Unclear { reason },
-        (_, "FIELD_DUPLICATE") => Fault::Invalid {
-            error: Code::Duplicate,
-            reason,
-        },
-        _ => Fault::Invalid {
-            error: Code::Other,
-            reason,
-        },
+        (_, "FIELD_DUPLICATE") => invalid(Code::Duplicate, reason),
+        _ => invalid(Code::Other, reason),
     }
 }
 

@@ -227,7 +227,7 @@ impl Api {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = read(response).await?;
-        let took = began.elapsed().as_millis();
+        let took = clock::now().duration_since(began).as_millis();
         log::debug!(
             "helpdesk: {} {} {status} in {took} ms",
             request.method,

@@ -209,12 +209,12 @@ fn a_new_case_is_a_note_with_tags_as_one_text() {
         requester: Requester::default(),
         tags: vec!["voice-call".to_owned(), "a,b".to_owned()],
     };
-    let case = new_case(&draft, "12");
+    let case = new_case(&draft, "12", &["own".to_owned(), "c,d".to_owned()]);
     assert_eq!(
         (&case["channel"], &case["requester_id"]),
         (&json!("NOTE"), &json!(12))
     );
-    assert_eq!(case["tags"], "voice-call,a b,ringwell-c1");
+    assert_eq!(case["tags"], "voice-call,a b,own,c d,ringwell-c1");
     assert!(
         case.get("channel_id").is_none(),
         "a mailbox would send mail"

@@ -12,6 +12,8 @@ use crate::ticket::{CallId, Draft};
 
 /// How many hits of a search are read to find the right case.
 const CANDIDATES_MAX: usize = 10;
+/// The field of a new case that names its requester.
+const REQUESTER: &str = "requester_id";
 
 /// The chosen labels as ids, each under the name it has in a new case.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +98,9 @@ impl Kayako {
         let body = new_case(draft, requester_id, &self.labels.tags);
         let ids = self.label_ids(draft).await.map_err(Fault::into_error)?;
         match self.post_case(&body, &ids).await {
+            Err(fault) if matches!(&fault, Fault::Invalid { field, .. } if field == REQUESTER) => {
+                self.conclude(Err(fault))
+            }
             // A label may have been replaced since it was read: read them again, and do without if need be.
             Err(fault) if fault.is_about_request() && !ids.0.is_empty() => {
                 *self.label_ids.lock().await = None;
@@ -115,8 +120,7 @@ impl Kayako {
     fn conclude(&self, made: Result<String, Fault>) -> Result<StepResult, DeskError> {
         match made {
             Ok(id) => Ok(StepResult::Created(id)),
-            // The requester is gone.
-            Err(Fault::NotFound { .. }) => Ok(StepResult::NotFound),
+            Err(fault) if is_requester_gone(&fault) => Ok(StepResult::NotFound),
             Err(fault) => Err(fault.into_create_error(self.settle)),
         }
     }
@@ -169,6 +173,15 @@ impl Kayako {
             }
         }
         Ok(known.insert(ids).clone())
+    }
+}
+
+/// True when the case is not taken because its requester was deleted or merged meanwhile.
+fn is_requester_gone(fault: &Fault) -> bool {
+    match fault {
+        Fault::NotFound { .. } => true,
+        Fault::Invalid { field, .. } => field == REQUESTER,
+        _ => false,
     }
 }
 
