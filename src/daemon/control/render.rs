@@ -1,8 +1,7 @@
 //! The status as a person reads it. What the daemon did not say is left out; what it said is never hidden.
 //!
-//! The JSON is an object. Known members, each optional: `version`, `state`, `uptime_s`, `calls` (array of
-//! objects), and groups of values by name such as `ports`, `sockets`, `tasks`, `transactions`, `outbox`,
-//! `knowledge`, `services`, `counters`. Any other member is printed the same way as a group.
+//! The JSON is an object. `version`, `state` and `uptime_s` make the first line; then come the members of
+//! [`ORDER`], then any other. A member that is an array of objects is a table, an object is a group.
 
 use core::fmt::Write as _;
 
@@ -11,16 +10,22 @@ use serde_json::{Map, Value};
 /// Members of the first line.
 const HEAD: [&str; 3] = ["version", "state", "uptime_s"];
 
-/// Order of the groups; others follow in the daemon's own order.
-const GROUPS: [&str; 8] = [
+/// What stands first, as far as it is there; others follow by name.
+const ORDER: [&str; 14] = [
+    "listening",
+    "calls_max",
+    "calls",
+    "recent",
     "services",
-    "ports",
-    "sockets",
-    "tasks",
-    "transactions",
     "outbox",
     "knowledge",
+    "ports",
+    "media",
+    "sockets",
+    "transactions",
+    "tasks",
     "counters",
+    "refusals",
 ];
 
 /// Renders a status.
@@ -31,18 +36,12 @@ pub fn render(status: &Value) -> String {
     };
     let mut text = String::new();
     head(&mut text, status);
-    if let Some(calls) = status.get("calls") {
-        calls_table(&mut text, calls);
-    }
-    let known = GROUPS
-        .iter()
-        .copied()
-        .filter(|name| status.contains_key(*name));
+    let first = ORDER.into_iter();
+    let first = first.filter(|name| status.contains_key(*name));
     let rest = status.keys().map(String::as_str);
-    let rest =
-        rest.filter(|name| *name != "calls" && !HEAD.contains(name) && !GROUPS.contains(name));
-    for name in known.chain(rest) {
-        group(&mut text, name, &status[name]);
+    let rest = rest.filter(|name| !HEAD.contains(name) && !ORDER.contains(name));
+    for name in first.chain(rest) {
+        member(&mut text, name, &status[name]);
     }
     text
 }
@@ -71,30 +70,32 @@ fn clock(seconds: u64) -> String {
     format!("{days}d {time}")
 }
 
-fn calls_table(text: &mut String, calls: &Value) {
-    let Value::Array(calls) = calls else {
-        return group(text, "calls", calls);
-    };
-    put(text, format_args!("\ncalls: {}\n", calls.len()));
-    for call in calls {
-        text.push_str("  ");
-        match call {
-            Value::Object(call) => {
-                let fields = call.iter();
-                let fields = fields.map(|(name, value)| format!("{name}={}", scalar(value)));
-                text.push_str(&fields.collect::<Vec<_>>().join("  "));
-            }
-            other => text.push_str(&scalar(other)),
-        }
-        text.push('\n');
+fn member(text: &mut String, name: &str, value: &Value) {
+    match value {
+        Value::Object(members) if !members.is_empty() => group(text, name, members),
+        Value::Array(items) if items.iter().any(Value::is_object) => table(text, name, items),
+        Value::Array(items) if items.is_empty() => put(text, format_args!("\n{name}: none\n")),
+        Value::Object(_) => put(text, format_args!("\n{name}: none\n")),
+        _ => put(text, format_args!("\n{name}: {}\n", scalar(value))),
     }
 }
 
-fn group(text: &mut String, name: &str, value: &Value) {
-    let Value::Object(members) = value else {
-        put(text, format_args!("\n{name}: {}\n", scalar(value)));
-        return;
-    };
+fn table(text: &mut String, name: &str, items: &[Value]) {
+    put(text, format_args!("\n{name}: {}\n", items.len()));
+    for item in items {
+        let row = match item {
+            Value::Object(fields) => {
+                let fields = fields.iter();
+                let fields = fields.map(|(name, value)| format!("{name}={}", scalar(value)));
+                fields.collect::<Vec<_>>().join("  ")
+            }
+            other => scalar(other),
+        };
+        put(text, format_args!("  {row}\n"));
+    }
+}
+
+fn group(text: &mut String, name: &str, members: &Map<String, Value>) {
     put(text, format_args!("\n{name}\n"));
     let width = members.keys().map(String::len).max().unwrap_or(0);
     for (name, value) in members {
@@ -107,6 +108,7 @@ fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) => text.chars().filter(|c| !c.is_control()).collect(),
         Value::Null => "-".to_owned(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Object(members) => {
             let members = members.iter();
             let members = members.map(|(name, value)| format!("{name} {}", scalar(value)));

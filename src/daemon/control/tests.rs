@@ -70,17 +70,21 @@ fn a_status_reads_well_and_hides_nothing() {
         "version": "0.1.0",
         "state": "running",
         "uptime_s": 93_784,
-        "calls": [{ "id": "rw-1", "kind": "assistant", "age_s": 12 }],
+        "calls": [{ "id": "rw-1", "kind": "assistant", "seconds": 12 }],
+        "recent": [],
+        "refusals": {},
         "counters": { "calls_answered": 7, "refused_busy": 1 },
         "services": { "ear": "ok", "model": { "state": "failing", "since_s": 3 } },
         "tasks": 9,
-        "novelty": { "x": null, "list": [1, 2] },
+        "novelty": { "x": null, "list": [1, 2], "empty": [] },
     });
     let expected = "\
 ringwell 0.1.0: running, up 1d 02:03:04
 
 calls: 1
-  age_s=12  id=rw-1  kind=assistant
+  id=rw-1  kind=assistant  seconds=12
+
+recent: none
 
 services
   ear    ok
@@ -92,9 +96,12 @@ counters
   calls_answered  7
   refused_busy    1
 
+refusals: none
+
 novelty
-  list  1, 2
-  x     -
+  empty  none
+  list   1, 2
+  x      -
 ";
     assert_eq!(render(&status), expected);
     assert_eq!(render(&json!("odd")), "odd\n");
