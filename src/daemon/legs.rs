@@ -63,16 +63,16 @@ impl SpeechLegs {
     pub(crate) fn open(&mut self, services: &Services, call: &CallId, law: Law, ends: RingEnds) {
         let (ear_sender, ear_events) = mpsc::channel(SPEECH_EVENTS);
         let (voice_sender, voice_events) = mpsc::channel(SPEECH_EVENTS);
-        self.listening = Some(
-            services
-                .ear
-                .open(call.clone(), law, ends.caller, ear_sender),
-        );
-        self.voice = Some(
-            services
-                .voice
-                .open(call.clone(), law, ends.agent, voice_sender),
-        );
+        self.listening = Some(services.ear.for_call(call.clone()).open(
+            law,
+            ends.caller,
+            ear_sender,
+        ));
+        self.voice = Some(services.voice.for_call(call.clone()).open(
+            law,
+            ends.agent,
+            voice_sender,
+        ));
         self.playout = Some(ends.playout);
         self.ear_events = Some(ear_events);
         self.voice_events = Some(voice_events);
@@ -113,7 +113,10 @@ pub(crate) struct ModelLeg {
 impl ModelLeg {
     /// Asks; a reply that still runs is dropped.
     pub(crate) fn ask(&mut self, services: &Services, call: &CallId, request: ReplyRequest) {
-        self.reply = Some((request.id, services.model.ask(call.clone(), request)));
+        self.reply = Some((
+            request.id,
+            services.model.for_call(call.clone()).ask(request),
+        ));
     }
 
     /// Drops the reply.
