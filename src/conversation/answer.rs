@@ -122,17 +122,15 @@ impl Conversation {
     pub(super) fn ask(&mut self, text: &str, now: Instant) {
         self.turn.begin(now);
         let query = self.turn.query(text);
-        self.searches += 1;
         self.push(Command::Search(query));
         self.timers
             .arm(Timer::Search, now + self.settings.timing.search);
         self.state = State::Searching;
     }
 
-    /// Results of one search; only those of the latest are wanted.
+    /// Results of the latest search, if it is still waited for.
     pub(super) fn on_passages(&mut self, passages: Vec<Passage>, now: Instant) {
-        self.searches = self.searches.saturating_sub(1);
-        if self.searches == 0 && matches!(self.state, State::Searching) {
+        if matches!(self.state, State::Searching) {
             self.ask_model(passages, now);
         }
     }

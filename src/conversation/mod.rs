@@ -8,6 +8,7 @@ pub mod answer;
 mod barge_in;
 mod clause;
 mod email_capture;
+mod floor;
 mod no_input;
 mod phrases;
 mod script;
@@ -187,13 +188,14 @@ pub enum Input {
     Answered,
     /// From the ear.
     Heard(Heard),
-    /// Result of [`Command::Search`]; empty when nothing fits.
+    /// Result of the latest [`Command::Search`]; empty when nothing fits or the search broke.
     Passages(Vec<Passage>),
     /// From the model.
     Reply(ReplyId, ReplyEvent),
     /// The voice gave the first audio of an utterance.
     Rendering(UtteranceId),
-    /// The voice has given all audio of an utterance: this long.
+    /// The voice has given all audio of an utterance: this long. A voice that falls silent before that is
+    /// reported as [`Input::Failed`] by its adapter.
     Rendered(UtteranceId, Duration),
     /// The first packet of an utterance was sent.
     Playing(UtteranceId),
@@ -203,7 +205,7 @@ pub enum Input {
     Stopped(Option<(UtteranceId, Duration)>),
     /// A key was pressed.
     Digit(char),
-    /// A service is lost for this call.
+    /// A service is lost for this call. Prompts of the cache are still played without a voice.
     Failed(Service, Failure),
     /// The line is shutting down: say goodbye.
     Drain,
@@ -218,7 +220,8 @@ pub enum Command {
     Speak(UtteranceId, Speech),
     /// Stop at once, drop what is queued; answered by [`Input::Stopped`].
     StopSpeaking,
-    /// Search the knowledge base; answered by [`Input::Passages`].
+    /// Search the knowledge base; answered by [`Input::Passages`]. It replaces a search that still runs, whose
+    /// result is not wanted any more.
     Search(String),
     /// Ask the model; answered by [`Input::Reply`]s.
     Ask(ReplyRequest),

@@ -21,8 +21,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::answer::{Reply, Turn};
-use super::barge_in::{self, Verdict};
 use super::email_capture::{Caller, EmailCapture};
+use super::floor::early_answer;
 use super::no_input::NoInput;
 use super::settings::{Prompts, Settings};
 use super::timer::{Timer, Timers};
@@ -42,8 +42,6 @@ pub struct Conversation {
     pub(super) no_input: NoInput,
     pub(super) timers: Timers,
     pub(super) next_reply: u32,
-    /// Searches without a result yet.
-    pub(super) searches: u32,
     /// What the caller said last.
     pub(super) last_words: String,
     /// A service that was lost before the call was answered.
@@ -51,7 +49,7 @@ pub struct Conversation {
     /// How the call came out, where something has settled that.
     pub(super) outcome: Option<Outcome>,
     /// Since when the caller has been speaking, and the words so far.
-    caller: Option<(Instant, String)>,
+    pub(super) caller: Option<(Instant, String)>,
     /// Since when nothing of what matters could be heard on our turn, and whether "one moment" was said.
     silence: Option<(Instant, bool)>,
     /// Drained after every input, so it never holds more than one input's worth.
@@ -100,7 +98,6 @@ impl Conversation {
             no_input: NoInput::default(),
             timers: Timers::default(),
             next_reply: 0,
-            searches: 0,
             last_words: String::new(),
             lost: None,
             outcome: None,
@@ -286,35 +283,6 @@ impl Conversation {
         }
     }
 
-    /// Our own words, whose turn began while we were still speaking and ended after it.
-    fn is_late_echo(&self, text: &str, since: Instant, now: Instant) -> bool {
-        self.mouth.was_speaking(since)
-            && !early_answer(text, &self.state)
-            && barge_in::judge(text, &self.mouth.echo(now)) == Verdict::Echo
-    }
-
-    /// Words during our turn that are more than going along.
-    fn takes_floor(&self, transcript: &str, now: Instant) -> bool {
-        let parting = matches!(self.state, State::Closing(_)) && phrases::is_courtesy(transcript);
-        !parting && barge_in::judge(transcript, &self.mouth.echo(now)) == Verdict::Interruption
-    }
-
-    /// A yes or no that comes before our question is quite over.
-    fn answers_early(&self, text: &str, now: Instant) -> bool {
-        early_answer(text, &self.state) && self.mouth.heard_share(now) > 0.6
-    }
-
-    /// The caller has taken the floor: stop at once, and drop what was being prepared.
-    fn yield_floor(&mut self) {
-        self.stop_speaking();
-        self.cancel_answer();
-        if matches!(self.state, State::Closing(_)) {
-            self.timers.disarm(Timer::Guard);
-            self.timers.disarm(Timer::Tail);
-            self.state = State::Listening;
-        }
-    }
-
     fn on_rendering(&mut self, id: UtteranceId, now: Instant) {
         log::trace!("the voice has begun utterance {}", id.0);
         let since_end = self.turn.since_end(now);
@@ -363,17 +331,6 @@ impl Conversation {
         self.say(filler, Purpose::Filler, now);
         for (speech, purpose) in waiting {
             self.say(speech, purpose, now);
-        }
-    }
-
-    /// The caller was in the middle of a turn that will not be finished: keep the words.
-    pub(super) fn keep_unfinished_turn(&mut self) {
-        if let Some((since, words)) = self.caller.take()
-            && !phrases::is_backchannel(&words)
-        {
-            let line = self.transcript.caller(words.trim(), since);
-            self.push(Command::Record(line));
-            self.turn.leave_open(&words);
         }
     }
 
@@ -430,10 +387,6 @@ impl Conversation {
             let line = self.transcript.agent(said);
             self.push(Command::Record(line));
         }
-    }
-
-    fn is_our_turn(&self) -> bool {
-        matches!(self.state, State::Searching | State::Replying(_)) || !self.mouth.is_idle()
     }
 
     /// After every input: the timers that follow from whose turn it is and what is to be heard.
@@ -494,11 +447,6 @@ impl Conversation {
             self.silence.map(|(since, _)| since + timing.dead_air),
         );
     }
-}
-
-/// A yes or no where one was asked for.
-fn early_answer(text: &str, state: &State) -> bool {
-    matches!(state, State::Capturing(_) | State::Offering) && phrases::confirmation(text).is_some()
 }
 
 #[cfg(test)]

@@ -122,11 +122,16 @@ impl World {
 
     pub(crate) fn search(&mut self, query: &str) {
         self.note(format!("search <  {query}"));
+        if let Some(running) = self.running_search.take() {
+            self.agenda.remove(&running);
+        }
         if !self.services.knowledge_stalls {
-            self.news(
-                self.services.search,
-                Input::Passages(services::search(query)),
-            );
+            let input = Input::Passages(services::search(query));
+            let news = Event::News {
+                life: self.life,
+                input,
+            };
+            self.running_search = Some(self.schedule(self.services.search, news));
         }
     }
 

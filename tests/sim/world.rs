@@ -92,6 +92,8 @@ pub(crate) struct World {
     is_down: bool,
     pub(crate) life: u32,
     pub(crate) agenda: BTreeMap<(Instant, u64), Event>,
+    /// What a running search will find.
+    pub(crate) running_search: Option<(Instant, u64)>,
     /// The end of the caller's turn as the ear will tell it, and the words.
     pub(crate) open_turn: Option<((Instant, u64), String)>,
     order: u64,
@@ -171,6 +173,7 @@ impl World {
             is_down: false,
             life: 1,
             agenda: BTreeMap::new(),
+            running_search: None,
             open_turn: None,
             order: 0,
             lost: 0,
