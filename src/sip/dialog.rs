@@ -28,9 +28,11 @@ pub struct OutOfOrder;
 
 impl Dialog {
     /// The dialog of the INVITE's receiver (RFC 3261 §12.1.1), who answers with the given tag.
-    /// `None` when the INVITE has no Contact to send requests to.
+    /// Without Contact, which RFC 2543 allowed, the From URI is the remote target. `None` only for
+    /// an INVITE that the parser would not let through.
     #[must_use]
     pub fn uas(invite: &Request, local_tag: &str) -> Option<Self> {
+        let contact = invite.contact().or_else(|| invite.from());
         Some(Self {
             call_id: invite.call_id()?.clone(),
             local: invite.to()?.with_tag(local_tag).into(),
@@ -39,7 +41,7 @@ impl Dialog {
             remote_tag: invite.from_tag(),
             local_cseq: 0,
             remote_cseq: Some(invite.cseq()?.number),
-            remote_target: invite.contact()?.uri.without_headers(),
+            remote_target: contact?.uri.without_headers(),
             route_set: invite.record_routes(),
         })
     }

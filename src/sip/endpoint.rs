@@ -192,9 +192,7 @@ impl Endpoint {
                 Machine::ClientInvite(machine) => machine.handle_transport_error(),
                 Machine::Client(machine) => machine.handle_transport_error(),
                 Machine::ServerInvite(_) | Machine::Server(_) => {
-                    if let Some(via) = entry.request.as_ref().and_then(|it| it.top_via()) {
-                        entry.flow = replies::sent_by(&via, entry.flow);
-                    }
+                    entry.flow = entry.fallback.unwrap_or(entry.flow);
                 }
             }
             self.drive(id, now);

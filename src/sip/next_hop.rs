@@ -21,16 +21,17 @@ pub enum Path {
 ///
 /// An open connection is used again. Otherwise an IP literal is taken at its word, unless it is a
 /// private address told by a peer whose packets come from a public one (a phone behind NAT). A
-/// name leads back to where the dialog was heard.
+/// name, or a transport not spoken here, leads back to where the dialog was heard.
 #[must_use]
 pub fn next_hop(hop: &Uri, flow: Flow, path: Path) -> Flow {
     if flow.transport == Transport::Tcp && path == Path::Up {
         return flow;
     }
     let transport = match hop.param("transport") {
-        Some(name) if name.eq_ignore_ascii_case(b"tcp") => Transport::Tcp,
-        Some(name) if name.eq_ignore_ascii_case(b"udp") => Transport::Udp,
-        _ => flow.transport,
+        None => Some(flow.transport),
+        Some(name) if name.eq_ignore_ascii_case(b"tcp") => Some(Transport::Tcp),
+        Some(name) if name.eq_ignore_ascii_case(b"udp") => Some(Transport::Udp),
+        Some(_) => None,
     };
     let port = hop.port().unwrap_or(DEFAULT_PORT);
     let told = hop.host().and_then(|host| host.ip());
@@ -38,8 +39,8 @@ pub fn next_hop(hop: &Uri, flow: Flow, path: Path) -> Flow {
         let behind_nat = is_private(*ip) && !is_private(flow.remote.ip());
         ip.is_ipv4() == flow.local.is_ipv4() && !ip.is_unspecified() && !behind_nat
     });
-    match (reachable, path) {
-        (Some(ip), _) => Flow {
+    match (reachable.zip(transport), path) {
+        (Some((ip, transport)), _) => Flow {
             transport,
             remote: SocketAddr::new(ip, port),
             ..flow

@@ -139,10 +139,14 @@ fn tags_and_call_id_make_the_dialog() {
 }
 
 #[test]
-fn without_contact_the_receiver_has_no_dialog_and_the_sender_its_request_uri() {
+fn without_contact_the_from_or_the_request_uri_is_the_target() {
     let mut bare = invite(&[]);
     bare.headers.remove(&Name::Contact);
-    assert!(Dialog::uas(&bare, "ours").is_none());
+    let mut dialog = Dialog::uas(&bare, "ours").unwrap();
+    assert_eq!(
+        dialog.request(Method::Bye).uri.to_string(),
+        "sip:c@d.example"
+    );
     let mut response = answered(&invite(&[]));
     response.headers.remove(&Name::Contact);
     let dialog = Dialog::uac(&invite(&[]), &response).unwrap();

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::replies::{response_flow, stamp};
+use super::replies::{response_flow, sent_by, stamp};
 use super::sessions::DialogKey;
 use super::table::Owner;
 use super::{Endpoint, Entry, Event, Machine, Refusal};
@@ -180,11 +180,9 @@ impl Endpoint {
             Method::Invite => Machine::ServerInvite(ServerInvite::start(reliability, timing)),
             _ => Machine::Server(Server::start(reliability, timing, now)),
         };
-        let mut entry = Entry::new(
-            machine,
-            key,
-            response_flow(request.top_via().as_ref(), flow),
-        );
+        let via = request.top_via();
+        let mut entry = Entry::new(machine, key, response_flow(via.as_ref(), flow));
+        entry.fallback = via.map(|via| sent_by(&via, flow));
         entry.request = Some(Box::new(request.clone()));
         entry.to_tag = request.to_tag();
         let id = self.table.insert(entry);

@@ -24,6 +24,8 @@ pub(super) struct Entry {
     pub(super) machine: Machine,
     /// The path its messages are sent on.
     pub(super) flow: Flow,
+    /// Of a server transaction: where its responses go when the connection is lost.
+    pub(super) fallback: Option<Flow>,
     /// Whom its news concern, and by what name that session knows it.
     pub(super) owner: Option<Owner>,
     /// Of a server transaction: the request, until it is answered for good.
@@ -51,6 +53,7 @@ impl Entry {
         Self {
             machine,
             flow,
+            fallback: None,
             owner: None,
             request: None,
             to_tag: None,

@@ -54,6 +54,13 @@ fn a_name_leads_back_to_where_the_dialog_was_heard() {
         "203.0.113.5:40000",
     );
     check(
+        "sip:a@203.0.113.9;transport=sctp",
+        heard,
+        Path::Up,
+        Transport::Udp,
+        "203.0.113.5:40000",
+    );
+    check(
         "sip:a@0.0.0.0",
         heard,
         Path::Up,

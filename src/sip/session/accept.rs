@@ -38,7 +38,7 @@ pub(super) enum Round {
 impl Session {
     /// A call that comes in. Its offer is answered at once: either [`Event::Negotiated`] follows
     /// immediately, so that media and speech can be made ready while it rings, or the session
-    /// refuses by itself (400, 415, 488) and [`Event::Ended`] follows. Without an offer the 200
+    /// refuses by itself (400, 406, 415, 488) and [`Event::Ended`] follows. Without an offer the 200
     /// makes one, and `Negotiated` follows with the ACK.
     #[must_use]
     pub fn incoming(
@@ -159,8 +159,11 @@ impl Session {
     /// The answer to the INVITE's offer, if it has one, or the refusal it deserves.
     fn take_invite(&mut self, invite: &Request) -> Result<Option<Bytes>, Response> {
         if self.dialog.is_none() {
-            let status = StatusCode::BAD_REQUEST;
-            return Err(self.reply(invite, status).with_reason("Missing Contact"));
+            return Err(self.reply(invite, StatusCode::BAD_REQUEST));
+        }
+        if !body::accepts_answer(&invite.headers) {
+            let response = self.reply(invite, StatusCode::NOT_ACCEPTABLE);
+            return Err(response.with_header(Name::Accept, capabilities::ACCEPT));
         }
         let offer = body::offer_in(invite).map_err(|foreign| self.foreign_body(invite, foreign))?;
         let Some(offer) = offer else {

@@ -47,6 +47,28 @@ fn session_description(
     }
 }
 
+/// Whether the sender of a request can read a session description (RFC 3261 §20.1): it says so, or
+/// says nothing.
+pub(super) fn accepts_answer(headers: &Headers) -> bool {
+    let takes = |range: &[u8]| {
+        let ranges = [SDP, "application/*", "*/*"];
+        ranges
+            .iter()
+            .any(|it| range.eq_ignore_ascii_case(it.as_bytes()))
+    };
+    let mut ranges = headers.elements(&Name::Accept);
+    !headers.contains(&Name::Accept)
+        || ranges.any(|range| {
+            takes(
+                range
+                    .split(|&byte| byte == b';')
+                    .next()
+                    .unwrap_or_default()
+                    .trim_ascii(),
+            )
+        })
+}
+
 /// Whether a body is compressed or the like.
 pub(super) fn is_encoded(headers: &Headers) -> bool {
     headers

@@ -90,10 +90,35 @@ fn a_description_is_found_in_a_multipart_and_without_a_type() {
 }
 
 #[test]
-fn an_invite_without_contact_is_refused() {
-    let mut bench = Bench::incoming(invite(&["Contact:"], ""));
-    assert_eq!(bench.answer().unwrap().status, StatusCode::BAD_REQUEST);
-    assert_eq!(bench.ended().status, Some(400));
+fn an_invite_without_contact_is_hung_up_on_at_its_from() {
+    let mut bench = Bench::incoming(invite(&["Contact:", SDP_TYPE], &sdp("192.0.2.1", "")));
+    bench.session.accept(bench.now);
+    bench.ack("");
+    bench.drain();
+    bench.session.hang_up("bye", bench.now);
+    let (_, bye, to) = bench.sent();
+    assert_eq!(bye.uri.to_string(), "sip:c@192.0.2.1");
+    assert_eq!(to, flow());
+}
+
+#[test]
+fn a_caller_that_cannot_read_our_answer_is_told_406() {
+    let offer = sdp("192.0.2.1", "");
+    for (accept, taken) in [
+        ("Accept: text/plain", false),
+        ("Accept: text/plain, application/SDP;level=1", true),
+        ("Accept: */*", true),
+    ] {
+        let mut bench = Bench::incoming(invite(&[accept, SDP_TYPE], &offer));
+        if taken {
+            bench.negotiated();
+        } else {
+            let response = bench.answer().unwrap();
+            assert_eq!(response.status, StatusCode::NOT_ACCEPTABLE);
+            assert!(text(&response.headers, &Name::Accept).contains("application/sdp"));
+            assert_eq!(bench.ended().status, Some(406));
+        }
+    }
 }
 
 #[test]
