@@ -28,6 +28,7 @@ use super::transaction::{ClientEvent, Key, ServerEvent, Timing};
 use super::{Flow, Random, SessionId, TransactionId, Transmit};
 
 mod counts;
+mod farewell;
 mod outputs;
 mod replies;
 mod requests;
@@ -214,7 +215,7 @@ impl Endpoint {
                 request,
                 flow,
             } => self.request(session, transaction, request, flow, now),
-            Output::Ack { request, flow } => self.acknowledge(request, flow),
+            Output::Ack { request, flow } => self.acknowledge(session, request, flow),
         }
     }
 
@@ -223,14 +224,18 @@ impl Endpoint {
         self.sessions.start()
     }
 
-    /// The session is over. Its running transactions finish by themselves; what it has left
-    /// unanswered is answered 500 (its call) or 481 (a request inside it).
+    /// The session is over, or its owner is broken. Its running transactions finish by themselves;
+    /// what it has left unanswered is answered 500 (its call) or 481 (a request inside it), and a
+    /// call that it has left open is ended with BYE.
     pub fn forget(&mut self, session: SessionId, now: Instant) {
         let Some(record) = self.sessions.remove(session) else {
             return;
         };
         for id in record.unanswered {
             self.answer_for_the_forgotten(id, now);
+        }
+        if let Some(farewell) = record.farewell {
+            self.bid_farewell(session, farewell, now);
         }
         let invite = record.invite.and_then(|id| self.table.get_mut(id));
         if let Some(Machine::ClientInvite(machine)) = invite.map(|entry| &mut entry.machine) {

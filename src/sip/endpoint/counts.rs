@@ -63,6 +63,8 @@ pub struct Totals {
     pub unacknowledged: u64,
     /// Requests in a dialog that their session left unanswered for 64*T1.
     pub unanswered: u64,
+    /// Calls that their sessions left open, ended with BYE by the endpoint.
+    pub farewells: u64,
     /// Requests of ours that nobody answered (Timers B and F).
     pub timed_out: u64,
     /// Requests of ours whose connection was lost.

@@ -39,6 +39,7 @@ impl Endpoint {
             self.sessions.add_dialog(owner.session, dialog);
         }
         if status.is_final() {
+            self.watch_answer(id, &response);
             self.settle(id);
         }
         self.drive(id, now);
@@ -60,6 +61,7 @@ impl Endpoint {
             };
             return self.tell(session, failed);
         }
+        self.watch_request(session, &request);
         let via = match request.method {
             Method::Cancel => self.via_of_invite(session),
             _ => None,
@@ -98,7 +100,8 @@ impl Endpoint {
     }
 
     /// The ACK of a 2xx has a branch of its own and no transaction (RFC 3261 §13.2.2.4).
-    pub(super) fn acknowledge(&mut self, mut request: Request, flow: Flow) {
+    pub(super) fn acknowledge(&mut self, session: SessionId, mut request: Request, flow: Flow) {
+        self.watch_ack(session, &request, flow);
         let via = self.new_via(flow);
         request.headers.push_front(Name::Via, via);
         self.transmit(Transmit {

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::farewell::Farewell;
 use crate::sip::message::Request;
 use crate::sip::{Flow, SessionId, TransactionId, Transport};
 
@@ -14,6 +15,12 @@ pub(super) struct Record {
     pub(super) unanswered: Vec<TransactionId>,
     /// Our latest INVITE in it.
     pub(super) invite: Option<TransactionId>,
+    /// The path it was last heard on.
+    pub(super) heard: Option<Flow>,
+    /// How to end its call, while that is open.
+    pub(super) farewell: Option<Farewell>,
+    /// Whether its call has been open and is no longer.
+    pub(super) closed: bool,
     dialogs: Vec<DialogKey>,
     connection: Option<Flow>,
 }
@@ -85,6 +92,7 @@ impl Sessions {
         let Some(record) = self.records.get_mut(&id) else {
             return;
         };
+        record.heard = Some(flow);
         let old = std::mem::replace(&mut record.connection, connection);
         if old == connection {
             return;

@@ -590,6 +590,7 @@ fn a_silent_session_is_covered_by_100_and_then_by_silence() {
     assert!(bench.response().is_none());
     assert_eq!(bench.endpoint.counts().totals.unanswered, 1);
     bench.endpoint.forget(session, bench.now);
+    assert_eq!(bench.sent_request().0.method, Method::Bye);
     assert!(bench.response().is_none());
     bench.assert_clean();
 }
@@ -686,4 +687,90 @@ fn a_stranger_is_told_403_along_its_stamped_via() {
     bench.endpoint.handle_stranger(&ack, source);
     assert!(bench.endpoint.poll_transmit().is_none());
     assert_eq!(bench.endpoint.counts().refused(Refusal::Stranger), 1);
+}
+
+#[test]
+fn a_call_left_open_is_ended_with_bye() {
+    let mut bench = Bench::new();
+    bench.feed(
+        request("INVITE", &["Record-Route: <sip:192.0.2.5;lr>"]),
+        udp(),
+    );
+    let (session, transaction, invite) = bench.incoming();
+    bench.respond(session, transaction, &invite, StatusCode::OK);
+    while bench.endpoint.poll_transmit().is_some() {}
+    bench.endpoint.forget(session, bench.now);
+    let (bye, to) = bench.sent_request();
+    assert_eq!(
+        (bye.method.clone(), bye.uri.to_string()),
+        (Method::Bye, "sip:c@192.0.2.1".into())
+    );
+    assert_eq!(to, flow(Transport::Udp, "192.0.2.5:5060"));
+    assert_eq!(
+        (bye.from_tag().unwrap(), bye.to_tag().unwrap()),
+        ("ours".into(), "theirs".into())
+    );
+    assert!(
+        bye.headers
+            .get(&Name::Reason)
+            .unwrap()
+            .starts_with(b"SIP;cause=500")
+    );
+    let answer = Response::to_request(&bye, StatusCode::OK);
+    bench.feed(answer.write(), udp());
+    assert_eq!(bench.endpoint.counts().totals.farewells, 1);
+    bench.assert_clean();
+}
+
+#[test]
+fn an_outgoing_call_left_open_is_ended_with_bye() {
+    let mut bench = Bench::new();
+    let session = bench.endpoint.start_session();
+    bench.outgoing(session, Method::Invite, udp());
+    let (invite, _) = bench.sent_request();
+    let mut answer = Response::to_request(&invite, StatusCode::OK);
+    let to = answer.to().unwrap().with_tag("far");
+    answer.headers.set(Name::To, to);
+    bench.feed(answer.write(), udp());
+    let mut ack = invite;
+    ack.method = Method::Ack;
+    ack.headers.remove(&Name::Via);
+    ack.headers.set(Name::CSeq, "1 ACK");
+    ack.headers
+        .set(Name::To, answer.headers.get(&Name::To).unwrap().clone());
+    let output = Output::Ack {
+        request: ack,
+        flow: udp(),
+    };
+    bench.endpoint.handle_output(session, output, bench.now);
+    bench.sent_request();
+    bench.endpoint.forget(session, bench.now);
+    let (bye, _) = bench.sent_request();
+    assert_eq!(
+        (bye.method.clone(), bye.cseq().unwrap().number),
+        (Method::Bye, 2)
+    );
+    bench.assert_clean();
+}
+
+#[test]
+fn a_call_that_the_peer_ended_gets_no_bye() {
+    let mut bench = Bench::new();
+    let session = bench.answered(StatusCode::OK);
+    let to = "To: <sip:box@192.0.2.9>;tag=ours";
+    let via = "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKbye";
+    bench.ask(request("BYE", &[via, to, "CSeq: 2 BYE"]));
+    let Some(Input::Request {
+        transaction,
+        request: bye,
+        ..
+    }) = bench.news()
+    else {
+        panic!("the session hears of the BYE");
+    };
+    bench.respond(session, transaction, &bye, StatusCode::OK);
+    bench.response();
+    bench.endpoint.forget(session, bench.now);
+    assert!(bench.endpoint.poll_transmit().is_none());
+    assert_eq!(bench.endpoint.counts().totals.farewells, 0);
 }

@@ -186,6 +186,7 @@ impl World {
                 (0, 0),
                 "{counts:?}"
             );
+            assert_eq!(counts.totals.farewells, 0, "a session left its call open");
             assert!(party.sessions.is_empty());
             assert_eq!(party.endpoint.poll_timeout(), None);
         }

@@ -1,0 +1,113 @@
+//! The BYE of a call whose session was dropped in the middle of it: a broken task must not leave
+//! the peer in an open call.
+
+use std::time::Instant;
+
+use super::{Endpoint, Machine};
+use crate::sip::dialog::Dialog;
+use crate::sip::message::{CSeq, Method, Name, Reason, Request, Response, StatusCode};
+use crate::sip::next_hop::{Path, next_hop};
+use crate::sip::{Flow, SessionId, TransactionId};
+
+/// The BYE that would end a session's dialog as it stands, without Via.
+#[derive(Debug)]
+pub(super) struct Farewell {
+    bye: Request,
+    flow: Flow,
+}
+
+impl Farewell {
+    /// Of a call that came in and gets its first 2xx.
+    fn of_answer(invite: &Request, response: &Response, heard: Flow) -> Option<Self> {
+        let tag = response.to_tag()?;
+        let mut dialog = Dialog::uas(invite, &String::from_utf8_lossy(&tag))?;
+        Some(Self {
+            bye: dialog.request(Method::Bye),
+            flow: next_hop(dialog.next_hop(), heard, Path::Up),
+        })
+    }
+
+    /// Of a call that went out: the ACK of its 2xx has all that a BYE needs.
+    fn of_ack(ack: &Request, flow: Flow) -> Option<Self> {
+        let mut bye = Request {
+            method: Method::Bye,
+            ..ack.clone()
+        };
+        set_cseq(&mut bye, ack.cseq()?.number.saturating_add(1));
+        Some(Self { bye, flow })
+    }
+}
+
+fn set_cseq(bye: &mut Request, number: u32) {
+    let method = Method::Bye;
+    bye.headers.set(Name::CSeq, CSeq { number, method });
+}
+
+impl Endpoint {
+    /// A final answer of a session passes: a 2xx to its INVITE opens the call, one to the peer's
+    /// BYE ends it.
+    pub(super) fn watch_answer(&mut self, id: TransactionId, response: &Response) {
+        let Some(entry) = self.table.get(id) else {
+            return;
+        };
+        let (Some(owner), Some(request)) = (entry.owner, entry.request.as_ref()) else {
+            return;
+        };
+        let Some(record) = self.sessions.get_mut(owner.session) else {
+            return;
+        };
+        let opens = matches!(entry.machine, Machine::ServerInvite(_)) && request.to_tag().is_none();
+        if !response.status.is_success() {
+            return;
+        }
+        if opens {
+            let heard = record.heard.unwrap_or(entry.flow);
+            record.farewell = Farewell::of_answer(request, response, heard);
+        } else if request.method == Method::Bye {
+            record.farewell = None;
+            record.closed = true;
+        }
+    }
+
+    /// An ACK of a session passes: its outgoing call is open.
+    pub(super) fn watch_ack(&mut self, session: SessionId, ack: &Request, flow: Flow) {
+        if let Some(record) = self.sessions.get_mut(session)
+            && record.farewell.is_none()
+            && !record.closed
+        {
+            record.farewell = Farewell::of_ack(ack, flow);
+        }
+    }
+
+    /// A request of a session passes: a BYE ends the call, others use up CSeq numbers.
+    pub(super) fn watch_request(&mut self, session: SessionId, request: &Request) {
+        let Some(record) = self.sessions.get_mut(session) else {
+            return;
+        };
+        let Some(farewell) = &mut record.farewell else {
+            return;
+        };
+        if request.to_tag() != farewell.bye.to_tag() {
+            return; // another branch of a forked call
+        }
+        if request.method == Method::Bye {
+            record.farewell = None;
+            record.closed = true;
+        } else if let Some(cseq) = request.cseq() {
+            set_cseq(&mut farewell.bye, cseq.number.saturating_add(1));
+        }
+    }
+
+    /// Sends the BYE of a forgotten session whose call was still open.
+    pub(super) fn bid_farewell(&mut self, session: SessionId, farewell: Farewell, now: Instant) {
+        let Farewell { mut bye, flow } = farewell;
+        let status = StatusCode::SERVER_INTERNAL_ERROR;
+        let reason = Reason::sip(status.0, status.reason_phrase());
+        bye.headers.push(Name::Reason, reason);
+        self.counters.totals.farewells += 1;
+        self.request(session, FAREWELL, bye, flow, now);
+    }
+}
+
+/// The name of a transaction that no session asks about.
+const FAREWELL: TransactionId = TransactionId(0);
