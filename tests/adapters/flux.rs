@@ -181,6 +181,34 @@ async fn the_caller_s_audio_passes_untouched_and_pauses_are_filled() {
 }
 
 #[tokio::test]
+async fn audio_that_begins_in_the_silence_is_not_broken_up() {
+    let (report, mut reports) = mpsc::channel(64);
+    let script = async move |_: Asked, mut peer: Peer| {
+        peer.tell(connected()).await;
+        while let Sent::Audio(audio) = peer.next().await {
+            peer.tell(turn("Update", "", 0.0)).await;
+            let _ = report.send(audio).await;
+        }
+    };
+    let url = serve(Router::new().route("/v2/listen", socket(welcome, script))).await;
+    let mut call = call(&ear(&url));
+    assert_eq!(soon(&mut call.events).await, EarEvent::Ready);
+    assert_eq!(soon(&mut reports).await, [0xFF; 640]);
+    assert_eq!(soon(&mut reports).await, [0xFF; 640]);
+    // Longer than silence is due, shorter than a pause.
+    for number in 1..=4 {
+        call.caller.push(&[number; 160]);
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+    let expected: Vec<u8> = (1..=4).flat_map(|number| [number; 160]).collect();
+    let mut audio = soon(&mut reports).await;
+    while audio.iter().all(|byte| *byte == 0xFF) {
+        audio = soon(&mut reports).await;
+    }
+    assert_eq!(audio, expected);
+}
+
+#[tokio::test]
 async fn the_end_of_the_caller_s_stream_ends_the_ear() {
     let script = async |_: Asked, mut peer: Peer| {
         peer.tell(connected()).await;

@@ -225,10 +225,13 @@ impl Listener {
                     gap.restart(GAP);
                     None
                 }
-                Event::Gap => {
-                    gap.restart(CHUNK_TIME);
-                    self.fill().await
-                }
+                Event::Gap => match self.fill().await {
+                    Some(next) => {
+                        gap.restart(next);
+                        None
+                    }
+                    None => Some(End::Over),
+                },
             };
             if let Some(end) = ended {
                 return end;
@@ -320,15 +323,20 @@ impl Listener {
         sent.err().map(|failure| End::Lost(failure, patience))
     }
 
-    /// Puts silence where the caller's audio pauses, behind what little of it came.
-    async fn fill(&mut self) -> Option<End> {
+    /// Puts silence where the caller's audio pauses, behind what little of it came. Gives the time
+    /// until it must be looked at again; `None` when the caller's audio has ended.
+    async fn fill(&mut self) -> Option<Duration> {
         let mut audio = Vec::new();
         if !self.caller.read(0, &mut audio).await {
-            return Some(End::Over);
+            return None;
         }
+        if audio.is_empty() {
+            self.feed.pad();
+            return Some(CHUNK_TIME);
+        }
+        // It has just begun again; silence now would stand in the middle of a word.
         self.feed.push(&audio);
-        self.feed.pad();
-        None
+        Some(GAP)
     }
 }
 
