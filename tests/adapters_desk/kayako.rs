@@ -154,6 +154,7 @@ async fn labels_become_ids_and_are_read_again_when_they_changed() {
         team: Some("Support".to_owned()),
         priority: Some("No such thing".to_owned()),
         kind: None,
+        tags: vec!["front-office".to_owned()],
     };
     let desk = desk_with(
         &fake,
@@ -178,6 +179,7 @@ async fn labels_become_ids_and_are_read_again_when_they_changed() {
             (&2.into(), &31.into())
         );
         assert!(world.cases[1].get("priority_id").is_none());
+        assert!(world.cases[1]["tags"].to_string().contains("front-office"));
         assert_eq!(world.count("GET", "cases/statuses"), 1);
         world.statuses[1]["id"] = 22.into();
     }

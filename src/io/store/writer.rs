@@ -1,6 +1,7 @@
 //! The store's thread: takes commands, commits entries in groups, keeps what the disk does not take.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{Recovered, Shared, StoreError, entries, filings, schema};
 use crate::io::clock;
-use crate::ticket::{CallId, Entry, TicketPolicy, draft};
+use crate::ticket::{CallId, CallRecord, Draft, Entry, TicketPolicy, draft};
 
 /// Entries kept in memory while the disk takes none: hours of calls. When full the newest is dropped and
 /// counted in `StoreHealth::lost`.
@@ -291,8 +292,17 @@ fn apply(connection: &Connection, policy: TicketPolicy, append: &Append) -> rusq
     }
     entries::end(connection, call.id)?;
     let record = entries::load(connection, &append.call_id)?;
-    match draft(&append.call_id, &record, policy) {
+    match drafted(&append.call_id, &record, policy) {
         Some(draft) => filings::insert(connection, &draft, clock::wallclock()),
         None => Ok(false),
     }
+}
+
+/// The call's ticket. A call whose ticket cannot be written for a broken invariant must not take the store,
+/// and with it all other calls, along.
+fn drafted(call_id: &CallId, record: &CallRecord, policy: TicketPolicy) -> Option<Draft> {
+    catch_unwind(AssertUnwindSafe(|| draft(call_id, record, policy))).unwrap_or_else(|_| {
+        log::error!(CALL_ID = call_id.0.as_str(); "writing the ticket crashed: its call stays in the store without one");
+        None
+    })
 }
