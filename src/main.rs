@@ -7,8 +7,12 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use ringwell::config::Config;
 
+#[path = "main/call.rs"]
+mod call;
 #[path = "main/check.rs"]
 mod check;
+#[path = "main/demo.rs"]
+mod demo;
 #[path = "main/run.rs"]
 mod run;
 #[path = "main/sandbox.rs"]
@@ -30,6 +34,10 @@ enum Command {
     Run(run::Run),
     /// Check the configuration; exit 78 when it is wrong.
     Check(check::Check),
+    /// Show the main job: two calls against a stand-in cloud, and the ticket.
+    Demo(demo::Demo),
+    /// Place a call and say what was heard.
+    Call(call::Call),
     /// Serve a stand-in cloud on loopback, so that no account is needed to try.
     Sandbox(sandbox::Sandbox),
     /// Say how the running daemon does.
@@ -67,6 +75,7 @@ impl Place {
 }
 
 /// Exit codes of sysexits(3).
+const EX_USAGE: u8 = 64;
 const EX_UNAVAILABLE: u8 = 69;
 const EX_SOFTWARE: u8 = 70;
 const EX_CONFIG: u8 = 78;
@@ -90,6 +99,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(run) => run.execute(),
         Command::Check(check) => check.execute(),
+        Command::Demo(demo) => demo.execute(),
+        Command::Call(call) => call.execute(),
         Command::Sandbox(sandbox) => sandbox.execute(),
         Command::Status(status) => status.execute(),
         Command::Drain(drain) => drain.execute(),

@@ -58,6 +58,8 @@ pub(super) struct Turn {
     pub(super) ledger: TurnLedger,
     /// What the caller wants and has not got yet.
     pub(super) open: Option<String>,
+    /// The same before the caller's last words.
+    open_before: Option<String>,
     /// What the caller asked last.
     asked: String,
     passages: Vec<Passage>,
@@ -102,6 +104,7 @@ impl Turn {
             _ => text.to_owned(),
         };
         let query: String = query.trim().chars().take(QUERY_CHARS_MAX).collect();
+        self.open_before.clone_from(&self.open);
         if !courtesy {
             self.open = Some(query.clone());
             text.clone_into(&mut self.asked);
@@ -233,6 +236,8 @@ impl Conversation {
                 self.escalate(&reason, now);
             }
             END_CALL => {
+                // The last words were a goodbye and no wish.
+                self.turn.open = self.turn.open_before.take();
                 self.push(Command::CancelReply(id));
                 let text = self.finish_reply(now);
                 self.cite(&text);

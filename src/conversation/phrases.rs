@@ -16,8 +16,9 @@ const ACKNOWLEDGEMENTS: &[&str] = &[
 /// Words of courtesy: a turn made of them alone asks nothing.
 const COURTESIES: &[&str] = &[
     "a", "all", "and", "be", "bye", "day", "else", "evening", "for", "good", "goodbye", "have",
-    "help", "helpful", "it", "it's", "its", "lot", "much", "nice", "no", "nope", "not", "nothing",
-    "now", "so", "that", "that'll", "that's", "thats", "the", "very", "was", "will", "your",
+    "help", "helpful", "i", "is", "it", "it's", "its", "lot", "much", "needed", "nice", "no",
+    "nope", "not", "nothing", "now", "so", "that", "that'll", "that's", "thats", "the", "very",
+    "was", "will", "your",
 ];
 
 const YES: &[&str] = &[

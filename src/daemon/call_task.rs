@@ -52,13 +52,6 @@ pub(crate) struct CallTask {
     ended: bool,
 }
 
-/// What an event means to the call.
-enum News {
-    Of(Input),
-    Due,
-    None,
-}
-
 enum Event {
     Inbox(Option<Inbox>),
     Speech(SpeechEvent),
@@ -116,18 +109,15 @@ impl CallTask {
                     return;
                 }
             }
-            let input = match self.answers.pop_front() {
-                Some(input) => News::Of(input),
-                None => {
-                    let event = self.next_event().await;
-                    self.understand(event)
-                }
-            };
-            let now = clock::now();
-            let whole = match input {
-                News::Of(input) => self.handle(Some(input), now),
-                News::Due => self.handle(None, now),
-                News::None => true,
+            let whole = match self.answers.pop_front() {
+                Some(input) => self.handle(input),
+                None => match self.next_event().await {
+                    Event::Due => self.guard(Call::handle_timeout),
+                    event => match self.understand(event) {
+                        Some(input) => self.handle(input),
+                        None => true,
+                    },
+                },
             };
             if !whole {
                 return self.finish();
@@ -135,24 +125,19 @@ impl CallTask {
         }
     }
 
-    /// `None` input means that time has come. A broken invariant ends this call with a BYE and a
-    /// ticket, and nothing else; false when not even that is possible.
-    fn handle(&mut self, input: Option<Input>, now: Instant) -> bool {
-        let call = &mut self.call;
-        let handled = catch_unwind(AssertUnwindSafe(|| match input {
-            Some(input) => call.handle(input, now),
-            None => call.handle_timeout(now),
-        }));
-        if handled.is_err() {
-            self.services.metrics.count(Counter::CallsPanicked);
-            log::error!(CALL_ID = self.id.0.as_str(); "the call broke an invariant; it is ended");
-            return self.end_broken(now);
-        }
-        true
+    fn handle(&mut self, input: Input) -> bool {
+        self.guard(|call, now| call.handle(input, now))
     }
 
-    fn end_broken(&mut self, now: Instant) -> bool {
-        let call = &mut self.call;
+    /// A broken invariant ends this call with a BYE and a ticket, and nothing else; false when not
+    /// even that is possible.
+    fn guard(&mut self, step: impl FnOnce(&mut Call, Instant)) -> bool {
+        let (call, now) = (&mut self.call, clock::now());
+        if catch_unwind(AssertUnwindSafe(|| step(call, now))).is_ok() {
+            return true;
+        }
+        self.services.metrics.count(Counter::CallsPanicked);
+        log::error!(CALL_ID = self.id.0.as_str(); "the call broke an invariant; it is ended");
         let kill = Input::Kill("internal error".to_owned());
         catch_unwind(AssertUnwindSafe(|| call.handle(kill, now))).is_ok()
     }
@@ -176,19 +161,17 @@ impl CallTask {
         }
     }
 
-    fn understand(&mut self, event: Event) -> News {
+    /// The call's word for an event, if it has one.
+    fn understand(&mut self, event: Event) -> Option<Input> {
         let metrics = &self.services.metrics;
-        News::Of(match event {
-            Event::Due => return News::Due,
+        Some(match event {
+            Event::Due => return None,
             Event::Inbox(Some(Inbox::Sip(input))) => Input::Sip(*input),
             Event::Inbox(Some(Inbox::Drain)) => Input::Drain,
             Event::Inbox(Some(Inbox::Kill(reason))) => Input::Kill(reason),
             // The loop holds the other end until this task has ended.
             Event::Inbox(None) => Input::Kill("the telephone system has stopped".to_owned()),
-            Event::Media(event) => match self.on_media(event) {
-                Some(input) => input,
-                None => return News::None,
-            },
+            Event::Media(event) => return self.on_media(event),
             Event::Speech(event) => self.on_speech(event),
             Event::Reply(event) => {
                 if let ReplyEvent::Failed(failure) = &event {
@@ -228,7 +211,7 @@ impl CallTask {
         match &event {
             MediaEvent::MediaTimeout => self.services.metrics.count(Counter::MediaTimeouts),
             MediaEvent::FirstPacket(from) => {
-                log::debug!(CALL_ID = call, PEER:% = from; "first packet")
+                log::debug!(CALL_ID = call, PEER:% = from; "first packet");
             }
             MediaEvent::Underrun(utterance) => {
                 log::warn!(CALL_ID = call, UTTERANCE = utterance.0; "speech ran dry");
@@ -300,7 +283,11 @@ impl CallTask {
             } => {
                 self.services.metrics.count(Counter::BargeIns);
             }
-            Entry::Escalated { reason } => log::info!(CALL_ID = call; "escalated: {reason}"),
+            Entry::Escalated { reason } => {
+                log::info!(CALL_ID = call; "escalated");
+                // It may hold the caller's words.
+                log::debug!(CALL_ID = call; "escalated: {reason}");
+            }
             Entry::Ended {
                 at,
                 outcome,

@@ -24,7 +24,7 @@ use crate::io::clock;
 use crate::io::sip_sockets::{Received, SipSockets};
 use crate::sip::endpoint::{self, Endpoint};
 use crate::sip::message::{Name, Request, Response, StatusCode};
-use crate::sip::session::Output;
+use crate::sip::session::{self, Output};
 use crate::sip::{Flow, Random, SessionId, TransactionId};
 
 /// Outputs of calls waiting for the endpoint: a burst of some hundred calls that all answer. When
@@ -120,6 +120,7 @@ impl EventLoop {
     pub(crate) async fn run(mut self) {
         loop {
             let now = clock::now();
+            self.endpoint.handle_timeout(now);
             self.drain_endpoint(now);
             self.tell_watchdog(now);
             if self.step_shutdown(now) {
@@ -140,7 +141,7 @@ impl EventLoop {
                 Event::Signal(Signal::Hangup) => {
                     log::info!("SIGHUP: the configuration is read at the next start");
                 }
-                Event::Due => self.endpoint.handle_timeout(clock::now()),
+                Event::Due => {}
             }
         }
     }
@@ -267,13 +268,29 @@ impl EventLoop {
         self.endpoint.forget(session, now);
     }
 
-    /// Hands an input to a call's task without waiting.
-    fn give(&self, session: SessionId, input: Inbox) {
+    /// Hands an input to a call's task without waiting. A request that finds no room is answered
+    /// 503, since its transaction absorbs the retransmissions that might.
+    fn give(&mut self, session: SessionId, input: Inbox) {
         let Some(running) = self.calls.get(&session) else {
             return;
         };
-        if running.inbox.try_send(input).is_err() {
-            self.services.metrics.count(Counter::QueueFull);
+        let Err(refused) = running.inbox.try_send(input) else {
+            return;
+        };
+        self.services.metrics.count(Counter::QueueFull);
+        if let Inbox::Sip(input) = refused.into_inner()
+            && let session::Input::Request {
+                transaction,
+                request,
+                ..
+            } = *input
+        {
+            let response = Response::to_request(&request, StatusCode::SERVICE_UNAVAILABLE);
+            let output = Output::Respond {
+                transaction,
+                response,
+            };
+            self.endpoint.handle_output(session, output, clock::now());
         }
     }
 
@@ -322,9 +339,10 @@ impl EventLoop {
         false
     }
 
-    fn give_all(&self, input: impl Fn() -> Inbox) {
-        for session in self.calls.keys() {
-            self.give(*session, input());
+    fn give_all(&mut self, input: impl Fn() -> Inbox) {
+        let sessions: Vec<_> = self.calls.keys().copied().collect();
+        for session in sessions {
+            self.give(session, input());
         }
     }
 

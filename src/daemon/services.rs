@@ -169,9 +169,13 @@ async fn open_store(config: &Config, state: &Path) -> anyhow::Result<Store> {
     Ok(store)
 }
 
+/// Services want an Authorization header in any case; those that need no key ignore what is in it.
+fn or_none(key: Option<SecretString>) -> SecretString {
+    key.unwrap_or_else(|| "none".to_owned().into())
+}
+
 fn endpoint(url: &str, key: Option<SecretString>) -> Endpoint {
-    // The service wants a header in any case; the sandbox takes any key.
-    let key = key.unwrap_or_else(|| "none".to_owned().into());
+    let key = or_none(key);
     Endpoint {
         url: url.to_owned(),
         key,
@@ -223,7 +227,7 @@ fn model(config: &Config, key: Option<SecretString>, tls: &Tls) -> anyhow::Resul
         config::Dialect::Chat => openai::Dialect::Chat,
     };
     let settings = openai::Settings {
-        key,
+        key: Some(or_none(key)),
         temperature: config.temperature,
         reasoning_effort: config
             .reasoning_effort
@@ -246,7 +250,7 @@ fn model(config: &Config, key: Option<SecretString>, tls: &Tls) -> anyhow::Resul
 fn desk(config: &Config, password: Option<SecretString>, tls: &Tls) -> anyhow::Result<Desk> {
     let config = &config.helpdesk;
     let config::HelpdeskKind::Kayako = config.kind;
-    let password = password.unwrap_or_else(|| "none".to_owned().into());
+    let password = or_none(password);
     let settings = kayako::Settings {
         labels: kayako::Labels {
             status: config.status.clone(),

@@ -1,6 +1,6 @@
 //! Which calls need a ticket, and what stands in it.
 
-use super::{CallId, CallRecord, Draft, Entry, Outcome, Requester, render};
+use super::{CallId, CallRecord, Draft, Outcome, Requester, render};
 
 /// Which calls get a ticket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub const SUBJECT_CHARS_MAX: usize = 255;
 /// Longest requester name in characters; the smallest limit among the helpdesks.
 pub const NAME_CHARS_MAX: usize = 140;
 
-/// The ticket of a call that is over, or `None` when it needs none: it was never answered, it was settled
-/// from the knowledge base, or the caller left without a word.
+/// The ticket of a call that is over, or `None` when it needs none: it was never answered, or it was settled
+/// from the knowledge base. A caller who left without a word has one, too: somebody may call him back.
 #[must_use]
 pub fn draft(call_id: &CallId, record: &CallRecord, policy: TicketPolicy) -> Option<Draft> {
     if !needs_ticket(record, policy) {
@@ -38,20 +38,10 @@ fn needs_ticket(record: &CallRecord, policy: TicketPolicy) -> bool {
     let (Some(_), Some(outcome)) = (record.answered(), record.outcome()) else {
         return false;
     };
-    let said = || {
-        record
-            .entries
-            .iter()
-            .any(|entry| matches!(entry, Entry::Line { .. }))
-    };
-    if record.escalation().is_some() || (policy == TicketPolicy::Every && said()) {
+    if record.escalation().is_some() || policy == TicketPolicy::Every {
         return true;
     }
-    match outcome {
-        Outcome::Answered => false,
-        Outcome::Abandoned => record.caller_spoke(),
-        Outcome::Escalated | Outcome::Failed | Outcome::Interrupted => true,
-    }
+    outcome != Outcome::Answered
 }
 
 fn requester(call_id: &CallId, record: &CallRecord) -> Requester {

@@ -34,15 +34,24 @@ impl Baresip {
         let address = SocketAddr::from((ip, 4444));
         let control = wait(Duration::from_secs(10), || TcpStream::connect(address).ok())
             .unwrap_or_else(|| panic!("baresip listens; {:?}", std::fs::read_to_string(&log)));
-        control.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket option");
-        Self { folder: folder.to_owned(), control, pending: Vec::new(), _process: process }
+        control
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .expect("a socket option");
+        Self {
+            folder: folder.to_owned(),
+            control,
+            pending: Vec::new(),
+            _process: process,
+        }
     }
 
     /// Gives a command of its menu, such as `dial`, `sndcode`, `hangup`.
     pub fn command(&mut self, command: &str, parameter: &str) {
         let text = json!({"command": command, "params": parameter, "token": ""}).to_string();
         let framed = format!("{}:{text},", text.len());
-        self.control.write_all(framed.as_bytes()).expect("baresip takes commands");
+        self.control
+            .write_all(framed.as_bytes())
+            .expect("baresip takes commands");
     }
 
     /// Waits for an event of this type (`CALL_ESTABLISHED`, `CALL_CLOSED` ...).
@@ -72,13 +81,21 @@ impl Baresip {
     pub fn heard(&self) -> Vec<i16> {
         let file = std::fs::read(self.folder.join("heard.wav")).unwrap_or_default();
         let samples = file.get(44..).unwrap_or_default();
-        samples.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
+        samples
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|pair| i16::from_le_bytes(*pair))
+            .collect()
     }
 }
 
 fn config(ip: Ipv4Addr, folder: &Path, says: &Path) -> String {
     let modules = ["g711", "aufile", "uuid", "account", "menu", "ctrl_tcp"];
-    let modules: String = modules.iter().map(|name| format!("module {name}.so\n")).collect();
+    let modules: String = modules
+        .iter()
+        .map(|name| format!("module {name}.so\n"))
+        .collect();
     let heard = folder.join("heard.wav");
     format!(
         "sip_listen {ip}:5060\ncall_max_calls 4\n\

@@ -121,11 +121,19 @@ impl Lab {
         lab
     }
 
+    /// The same with another list of those who may call.
+    pub fn start_admitting(allow: &str) -> Self {
+        Self::start(&[("line", "allow", &format!("[{allow:?}]"))])
+    }
+
     /// Starts the gateway (again) and waits until it answers.
     pub fn start_gateway(&mut self) {
         self.generation += 1;
         let state = self.dir.path().join("state");
-        let log = self.dir.path().join(format!("gateway-{}.log", self.generation));
+        let log = self
+            .dir
+            .path()
+            .join(format!("gateway-{}.log", self.generation));
         let arguments = [
             "run",
             "--config",
@@ -135,7 +143,11 @@ impl Lab {
         ];
         self.gateway = Some(Process::start(RINGWELL, &arguments, &log));
         let ready = wait(Duration::from_secs(20), || self.try_status());
-        assert!(ready.is_some(), "the gateway answers; its log:\n{}", self.log());
+        assert!(
+            ready.is_some(),
+            "the gateway answers; its log:\n{}",
+            self.log()
+        );
     }
 
     /// SIGKILL to the gateway.
@@ -151,6 +163,12 @@ impl Lab {
     /// The sandbox.
     pub fn sandbox(&mut self) -> &mut Process {
         &mut self.sandbox
+    }
+
+    /// Another address of this laboratory, for a counterparty.
+    pub fn neighbour(&self, host: u8) -> Ipv4Addr {
+        let [a, b, c, _] = self.ip.octets();
+        Ipv4Addr::new(a, b, c, host)
     }
 
     /// `sip:USER@` the gateway.
@@ -174,12 +192,14 @@ impl Lab {
 
     /// What the stand-in cloud holds.
     pub fn state(&self) -> Value {
-        self.try_http("GET", "/state", "").expect("the sandbox answers")
+        self.try_http("GET", "/state", "")
+            .expect("the sandbox answers")
     }
 
     /// Sets a fault.
     pub fn fault(&self, fault: &Value) {
-        self.try_http("POST", "/faults", &fault.to_string()).expect("the sandbox takes the fault");
+        self.try_http("POST", "/faults", &fault.to_string())
+            .expect("the sandbox takes the fault");
     }
 
     /// Ends all faults.
@@ -189,14 +209,24 @@ impl Lab {
 
     /// The tickets of the helpdesk.
     pub fn tickets(&self) -> Vec<Value> {
-        self.state()["tickets"].as_array().cloned().expect("a list of tickets")
+        self.state()["tickets"]
+            .as_array()
+            .cloned()
+            .expect("a list of tickets")
     }
 
     /// Waits until the helpdesk has this many tickets.
     pub fn tickets_are(&self, count: usize, patience: Duration) -> Vec<Value> {
-        let found = wait(patience, || Some(self.tickets()).filter(|list| list.len() >= count));
+        let found = wait(patience, || {
+            Some(self.tickets()).filter(|list| list.len() >= count)
+        });
         let tickets = found.unwrap_or_else(|| self.tickets());
-        assert_eq!(tickets.len(), count, "tickets: {tickets:#?}\n{}", self.log());
+        assert_eq!(
+            tickets.len(),
+            count,
+            "tickets: {tickets:#?}\n{}",
+            self.log()
+        );
         tickets
     }
 
@@ -247,17 +277,43 @@ impl Lab {
             .unwrap_or_else(|| panic!("in {patience:?}: {what}\n{}", self.log()))
     }
 
+    /// Waits until the knowledge base is on this side.
+    pub fn knows_articles(&self) {
+        self.until("the articles are here", Duration::from_secs(20), |lab| {
+            (lab.status()["knowledge"]["articles"].as_u64() >= Some(1)).then_some(())
+        });
+    }
+
+    /// Waits until all fixed prompts are on disk.
+    pub fn prompts_are_rendered(&self) {
+        self.until("the prompts are rendered", Duration::from_secs(30), |lab| {
+            (lab.status()["services"]["prompts"] == "rendered").then_some(())
+        });
+    }
+
+    /// Waits until no ticket is on its way.
+    pub fn outbox_is_empty(&self, patience: Duration) {
+        self.until("the outbox is empty", patience, |lab| {
+            (lab.status()["outbox"]["pending"] == 0).then_some(())
+        });
+    }
+
     /// Waits until every call, port and transaction that lingers by design is gone.
     pub fn is_idle(&self, patience: Duration) {
         self.until("no call is left", patience, |lab| {
-            (lab.status()["calls"]["active"] == 0).then_some(())
+            lab.status()["calls"]
+                .as_array()
+                .is_some_and(Vec::is_empty)
+                .then_some(())
         });
     }
 
     fn try_http(&self, method: &str, path: &str, body: &str) -> Option<Value> {
         let cloud = SocketAddr::from((self.ip, CLOUD_PORT));
         let mut stream = TcpStream::connect_timeout(&cloud, Duration::from_secs(2)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .ok()?;
         let request = format!(
             "{method} {path} HTTP/1.0\r\nHost: {cloud}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",
@@ -279,11 +335,21 @@ impl Drop for Lab {
             return;
         }
         let log = self.log();
-        let errors = log.lines().filter(|line| line.contains("ERROR") || line.contains("panicked"));
+        let errors = log
+            .lines()
+            .filter(|line| line.contains("ERROR") || line.contains("panicked"));
         let alarms: Vec<_> = errors
-            .filter(|line| !self.expected_errors.iter().any(|words| line.contains(words.as_str())))
+            .filter(|line| {
+                !self
+                    .expected_errors
+                    .iter()
+                    .any(|words| line.contains(words.as_str()))
+            })
             .collect();
-        assert!(alarms.is_empty(), "an ERROR line fails the test that caused it: {alarms:#?}");
+        assert!(
+            alarms.is_empty(),
+            "an ERROR line fails the test that caused it: {alarms:#?}"
+        );
     }
 }
 
@@ -292,10 +358,14 @@ fn configuration(ip: Ipv4Addr, changes: &[(&str, &str, &str)]) -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/examples/lab.toml");
     let text = std::fs::read_to_string(path).expect("the laboratory's configuration");
     let text = text.replace("127.0.0.1", &ip.to_string());
-    let mut file: toml::Table = text.parse().expect("the laboratory's configuration is TOML");
+    let mut file: toml::Table = text
+        .parse()
+        .expect("the laboratory's configuration is TOML");
     for (table, key, value) in changes {
         let value: toml::Table = format!("v = {value}").parse().expect("a TOML value");
-        let entry = file.entry((*table).to_owned()).or_insert_with(|| toml::Table::new().into());
+        let entry = file
+            .entry((*table).to_owned())
+            .or_insert_with(|| toml::Table::new().into());
         let entry = match entry {
             toml::Value::Array(list) => list.first_mut().expect("a first element"),
             other => other,

@@ -1,0 +1,12 @@
+//! The real binary on real sockets, with SIPp, baresip and the built-in test caller at the other end.
+//!
+//! Each test has a laboratory of its own: a loopback address, a stand-in cloud, a gateway, a folder.
+
+mod answered;
+mod baresip;
+mod endings;
+mod faults;
+mod lab;
+mod phones;
+mod sipp;
+mod torture;

@@ -1,0 +1,110 @@
+//! baresip, an independent telephone, over UDP and over TCP.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ringwell::sandbox::tone_speech;
+
+use crate::baresip::Baresip;
+use crate::lab::Lab;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a recording says.
+fn read(samples: &[i16]) -> String {
+    let mut decoder = tone_speech::Decoder::new(8000);
+    let mut heard = Vec::new();
+    decoder.push(samples, &mut heard);
+    heard.iter().map(|character| character.character).collect()
+}
+
+/// A WAV file of silence, a text, and silence.
+fn says(lab: &Lab, text: &str) -> PathBuf {
+    let path = lab.dir.path().join("says.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(&path, spec).expect("a WAV file");
+    let silence = vec![0; 8000 * 9];
+    let text = if text.is_empty() {
+        Vec::new()
+    } else {
+        tone_speech::encode(text)
+    };
+    let rest = vec![0; 8000 * 120];
+    for sample in silence.iter().chain(&text).chain(&rest) {
+        wav.write_sample(*sample).expect("a sample");
+    }
+    wav.finalize().expect("a whole file");
+    path
+}
+
+fn calls_hears_presses_and_hangs_up(transport: &str) {
+    let lab = Lab::start(&[]);
+    let says = says(&lab, "");
+    let folder = lab.dir.path().join("baresip");
+    let mut phone = Baresip::start(&folder, lab.neighbour(9), transport, &says);
+    phone.command(
+        "dial",
+        &format!("{};transport={transport}", lab.uri("assistant")),
+    );
+    phone.wait_for("CALL_ESTABLISHED", PATIENCE);
+    lab.until("the greeting is heard", PATIENCE, |_| {
+        read(&phone.heard())
+            .contains("how can i help you")
+            .then_some(())
+    });
+    // Key 0 asks for a person, and baresip offers telephone-event.
+    phone.command("sndcode", "0");
+    lab.until("the key is understood", PATIENCE, |_| {
+        read(&phone.heard()).contains("e-mail").then_some(())
+    });
+    phone.command("hangup", "");
+    lab.is_idle(PATIENCE);
+    let ticket = &lab.tickets_are(1, PATIENCE)[0];
+    assert!(
+        ticket["contents"]
+            .as_str()
+            .is_some_and(|text| text.contains("person")),
+        "{ticket:#}"
+    );
+}
+
+#[test]
+fn baresip_over_udp_hears_the_greeting_presses_a_key_and_hangs_up() {
+    calls_hears_presses_and_hangs_up("udp");
+}
+
+#[test]
+fn baresip_over_tcp_hears_the_greeting_presses_a_key_and_hangs_up() {
+    calls_hears_presses_and_hangs_up("tcp");
+}
+
+fn is_hung_up_on(transport: &str) {
+    let lab = Lab::start(&[]);
+    let says = says(&lab, "thank you, that is all, goodbye");
+    let folder = lab.dir.path().join("baresip");
+    let mut phone = Baresip::start(&folder, lab.neighbour(9), transport, &says);
+    phone.command(
+        "dial",
+        &format!("{};transport={transport}", lab.uri("assistant")),
+    );
+    phone.wait_for("CALL_ESTABLISHED", PATIENCE);
+    phone.wait_for("CALL_CLOSED", Duration::from_secs(40));
+    let heard = read(&phone.heard());
+    assert!(heard.contains("goodbye"), "{heard}\n{}", lab.log());
+    lab.is_idle(PATIENCE);
+}
+
+#[test]
+fn baresip_over_udp_is_hung_up_on() {
+    is_hung_up_on("udp");
+}
+
+#[test]
+fn baresip_over_tcp_is_hung_up_on() {
+    is_hung_up_on("tcp");
+}
