@@ -18,13 +18,18 @@ const EXACT_WORDS: usize = 3;
 
 /// Judges what the ear has of the caller's turn so far; `ours` is what we have just said.
 pub(super) fn judge(transcript: &str, ours: &str) -> Verdict {
-    if phrases::is_backchannel(transcript) {
+    if phrases::is_backchannel(transcript) || is_fragment(transcript) {
         return Verdict::Backchannel;
     }
     if is_echo(&phrases::words(transcript), &phrases::words(ours)) {
         return Verdict::Echo;
     }
     Verdict::Interruption
+}
+
+/// One letter is a word that has only begun; the next report tells which.
+fn is_fragment(transcript: &str) -> bool {
+    transcript.trim().chars().count() <= 1
 }
 
 fn is_echo(heard: &[String], ours: &[String]) -> bool {

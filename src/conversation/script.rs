@@ -129,7 +129,7 @@ impl Conversation {
 
     /// A service is lost: apologise, promise a call back, end.
     pub(super) fn fail(&mut self, service: Service, failure: &Failure, now: Instant) {
-        log::warn!(
+        log::debug!(
             "the {} is lost for this call: {failure:?}",
             in_words(service)
         );
@@ -140,13 +140,10 @@ impl Conversation {
                 return;
             }
             State::Closing(closing) => {
-                // The last words are prompts: play them from the cache instead of what is stuck.
-                let stuck =
-                    service == Service::Voice && !std::mem::replace(&mut closing.repeated, true);
-                if stuck {
-                    self.stop_speaking();
-                    self.say_prompt(|prompts| &prompts.goodbye, now);
-                    self.guard(now);
+                let repeated = closing.repeated;
+                closing.repeated |= service == Service::Voice;
+                if service == Service::Voice {
+                    self.repeat_last_words(repeated, now);
                 }
                 return;
             }
@@ -159,6 +156,19 @@ impl Conversation {
             Failure::Stalled(_) => "did not answer in time",
         };
         self.give_up(&format!("the {} {kind}", in_words(service)), now);
+    }
+
+    /// The last words are stuck. They are prompts: play them from the cache; without one there is nothing left
+    /// to wait for.
+    fn repeat_last_words(&mut self, repeated: bool, now: Instant) {
+        if !repeated {
+            self.stop_speaking();
+            self.say_prompt(|prompts| &prompts.goodbye, now);
+            self.guard(now);
+        } else if self.mouth.audible(now).is_none() {
+            self.timers
+                .arm(Timer::Guard, now + self.settings.timing.tail);
+        }
     }
 
     /// Nothing could be said for too long, or a service is lost.

@@ -284,7 +284,9 @@ impl Conversation {
     }
 
     fn on_rendering(&mut self, id: UtteranceId, now: Instant) {
-        log::trace!("the voice has begun utterance {}", id.0);
+        if self.mouth.purpose(id) == Some(Purpose::Filler) {
+            return;
+        }
         let since_end = self.turn.since_end(now);
         self.turn.ledger.first_audio = self.turn.ledger.first_audio.or(since_end);
     }

@@ -219,6 +219,11 @@ impl Mouth {
         said
     }
 
+    /// Why an utterance is said, if it is not over.
+    pub(super) fn purpose(&mut self, id: UtteranceId) -> Option<Purpose> {
+        self.find(id).map(|utterance| utterance.purpose)
+    }
+
     /// Nothing is being said, and nothing is to be.
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty()

@@ -61,6 +61,11 @@ fn an_interruption_cuts_to_the_word() {
         Hear("nine euros"),
         Say("thanks, that's all"),
     ]);
+    let (began, _) = world.caller_spoke[1];
+    let mut ends = world.sounded().filter_map(|sounded| sounded.until);
+    let stopped = ends.find(|until| *until > began).unwrap();
+    let first_word = began + Duration::from_millis(300);
+    assert!(stopped - first_word < Duration::from_millis(20));
     let heard = world.heard();
     let cut = heard
         .iter()
@@ -359,6 +364,22 @@ fn a_crash_at_any_moment_leaves_one_ticket_with_what_was_said() {
                     .contains("My invoice shows the wrong company name")
             );
         }
+    }
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_the_filing_leaves_one_ticket() {
+    let script = || vec![Hear(GREETING), Press('0'), Hear(ASKS_EMAIL), HangUp];
+    let first = World::new(7, script()).run();
+    let over = u64::try_from((first.over_since.unwrap() - first.start).as_millis()).unwrap();
+    for millis in (0..2_400).step_by(15) {
+        let crash = over + millis;
+        let world = World::new(7, script()).at(crash, Daemon::Crash);
+        let mut world = world.at(crash + 700, Daemon::Restart);
+        world.helpdesk.trouble_percent = millis % 4 * 20;
+        let world = world.run();
+        world.holds();
+        assert_eq!(world.helpdesk.tickets.len(), 1, "{millis} ms after the end");
     }
 }
 

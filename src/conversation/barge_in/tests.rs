@@ -21,7 +21,7 @@ fn words_of_his_own_are_an_interruption() {
 
 #[test]
 fn going_along_is_not() {
-    for text in ["mhm", "Okay.", "yes", "uh-huh, right", ""] {
+    for text in ["mhm", "Okay.", "yes", "uh-huh, right", "", "s"] {
         check(text, Verdict::Backchannel);
     }
 }

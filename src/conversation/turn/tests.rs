@@ -595,6 +595,19 @@ fn the_call_ends_even_if_nothing_is_ever_played() {
 }
 
 #[test]
+fn without_voice_and_cache_nothing_is_waited_for() {
+    let mut bench = Bench::greeted();
+    bench.asked("When are you open?");
+    let lost = || Input::Failed(Service::Voice, Failure::Unavailable("closed".to_owned()));
+    for _ in 0..3 {
+        bench.handle(lost());
+    }
+    bench.pass(200);
+    assert!(bench.hung_up.is_some());
+    assert_eq!(bench.conversation.outcome(), Outcome::Failed);
+}
+
+#[test]
 fn a_goodbye_can_be_interrupted_but_a_promise_cannot() {
     let mut bench = Bench::greeted();
     let id = bench.asked("that was all for today");
