@@ -4,6 +4,7 @@ mod fake;
 mod kayako;
 mod knowledge;
 mod outbox;
+mod sandbox;
 
 use std::sync::Arc;
 use std::time::Duration;
