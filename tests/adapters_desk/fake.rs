@@ -298,7 +298,7 @@ fn handle(world: &mut World, seen: &Seen, headers: &HeaderMap, body: &Bytes) -> 
             world
                 .cases
                 .iter()
-                .filter(|case| case["id"].to_string() == *id)
+                .filter(|case| id_of(case) == *id)
                 .cloned()
                 .collect(),
         ),
@@ -325,8 +325,12 @@ fn sign_in(world: &mut World, headers: &HeaderMap) -> Response {
         .into_response()
 }
 
+fn id_of(item: &Value) -> String {
+    item["id"].to_string()
+}
+
 fn find(items: &[Value], id: &str) -> Response {
-    match items.iter().find(|item| item["id"].to_string() == id) {
+    match items.iter().find(|item| id_of(item) == id) {
         Some(item) => one(200, item),
         None => error(404, "RESOURCE_NOT_FOUND", "", None),
     }

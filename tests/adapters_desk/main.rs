@@ -1,5 +1,7 @@
 //! The helpdesk adapters against a helpdesk in this process, with faults on demand.
 
+#![cfg(test)]
+
 mod fake;
 mod kayako;
 mod knowledge;
