@@ -1,6 +1,6 @@
 //! Which calls need a ticket, and what stands in it.
 
-use super::{CallId, CallRecord, Draft, Outcome, Requester, render};
+use super::{CallId, CallRecord, Draft, Entry, Outcome, Requester, render};
 
 /// Which calls get a ticket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,12 @@ fn needs_ticket(record: &CallRecord, policy: TicketPolicy) -> bool {
     let (Some(_), Some(outcome)) = (record.answered(), record.outcome()) else {
         return false;
     };
-    if record.escalation().is_some() || policy == TicketPolicy::Every {
+    let said = || {
+        let mut entries = record.entries.iter();
+        entries.any(|entry| matches!(entry, Entry::Line { .. }))
+    };
+    // The diagnostics say nothing, and need no ticket under any policy.
+    if record.escalation().is_some() || (policy == TicketPolicy::Every && said()) {
         return true;
     }
     outcome != Outcome::Answered

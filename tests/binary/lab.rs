@@ -29,7 +29,7 @@ pub struct Lab {
     /// The gateway's address.
     pub ip: Ipv4Addr,
     config: PathBuf,
-    sandbox: Process,
+    _sandbox: Process,
     gateway: Option<Process>,
     expected_errors: Vec<String>,
     generation: u32,
@@ -51,11 +51,6 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("{program} starts: {error}"));
         Self(child)
-    }
-
-    /// The process id.
-    pub fn id(&self) -> u32 {
-        self.0.id()
     }
 
     /// SIGKILL.
@@ -106,7 +101,7 @@ impl Lab {
             dir,
             ip,
             config,
-            sandbox,
+            _sandbox: sandbox,
             gateway: None,
             expected_errors: Vec::new(),
             generation: 0,
@@ -158,11 +153,6 @@ impl Lab {
     /// The gateway.
     pub fn gateway(&mut self) -> &mut Process {
         self.gateway.as_mut().expect("the gateway runs")
-    }
-
-    /// The sandbox.
-    pub fn sandbox(&mut self) -> &mut Process {
-        &mut self.sandbox
     }
 
     /// Another address of this laboratory, for a counterparty.
