@@ -12,7 +12,7 @@ use crate::audio::{FRAME, FRAME_SAMPLES, Law, SAMPLE_RATE};
 use crate::io::clock;
 use crate::rtp::packet::MAX_PACKET;
 use crate::rtp::session::{Channel, Delivery, Outgoing, Session, Settings, Stream, Transmit};
-use crate::sandbox::tone_speech::encode;
+use crate::sandbox::tone_speech::{Encoder, TAIL};
 use crate::sdp::{Direction, Negotiated};
 
 /// Pairs of ports tried until an even one with its successor is free.
@@ -33,7 +33,10 @@ pub(super) struct Media {
 struct Running {
     session: Session,
     law: Law,
+    encoder: Encoder,
     speech: Vec<u8>,
+    /// Silence at the end of `speech`: it keeps the next words apart, and is none of ours.
+    tail: usize,
     /// Bytes of `speech` that have been sent.
     sent: usize,
     begun: Instant,
@@ -94,7 +97,9 @@ impl Media {
         self.running = Some(Running {
             session: Session::new(settings, now),
             law: agreed.law,
+            encoder: Encoder::new(SAMPLE_RATE),
             speech: Vec::new(),
+            tail: 0,
             sent: 0,
             begun: now,
             arrivals: Vec::new(),
@@ -114,7 +119,9 @@ impl Media {
         if let Some(running) = &mut self.running {
             running.speech.drain(..running.sent);
             running.sent = 0;
-            let samples = encode(text);
+            let mut samples = running.encoder.say(text);
+            samples.extend(running.encoder.silence(TAIL));
+            running.tail = running.encoder.silence(TAIL).len();
             let law = running.law;
             running
                 .speech
@@ -133,7 +140,7 @@ impl Media {
     /// We are still speaking or pressing.
     pub(super) fn is_busy(&self) -> bool {
         let busy = |running: &Running| {
-            running.sent < running.speech.len() || running.session.is_pressing()
+            running.sent + running.tail < running.speech.len() || running.session.is_pressing()
         };
         self.running.as_ref().is_some_and(busy)
     }

@@ -12,6 +12,7 @@ use super::media::{Datagram, Media};
 use super::report::{Report, Rtp};
 use super::wire::{Arrived, Wire};
 use super::{CallError, Options};
+use crate::audio::FRAME;
 use crate::io::clock;
 use crate::sdp::Local;
 use crate::sip::endpoint::{self, Endpoint};
@@ -294,13 +295,15 @@ impl Phone {
         if !self.media.is_busy()
             && let Some((text, from, _)) = self.speaking.take()
         {
+            // The last frame has just been sent: it sounds until the next is due.
+            let end = now + FRAME;
             self.ours.push(Line {
                 who: "caller",
                 from: self.at(from),
-                to: self.at(now),
+                to: self.at(end),
                 text,
             });
-            self.unanswered = Some(now);
+            self.unanswered = Some(end);
         }
         if let (Some(since), Some(last)) = (self.interrupted, self.ear.last_voice())
             && now.saturating_duration_since(last) >= SILENCED

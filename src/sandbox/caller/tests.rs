@@ -161,6 +161,14 @@ async fn what_goes_wrong_is_said() {
 }
 
 #[tokio::test]
+async fn words_said_one_after_the_other_stay_apart() {
+    let far = far_end(Transport::Udp, Manner::Polite).await;
+    let script = "wait until it stops; say book; say keeper; wait for book keeper; hang up";
+    let report = call(&far.target, script, |_| ()).await;
+    assert!(report.ok, "{}", report.text());
+}
+
+#[tokio::test]
 async fn both_sides_are_recorded() {
     let far = far_end(Transport::Udp, Manner::Polite).await;
     let folder = tempfile::tempdir().unwrap();
