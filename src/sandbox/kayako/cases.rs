@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::envelope::{Answer, Trouble};
 use super::view::{self, Labels, PRIORITIES, STATUSES, TEAMS, TYPES, View};
-use super::{Call, Case, Desk, MAX_CASES, Mail, Post};
+use super::{Call, Case, Desk, MAX_CASES, MAX_EACH, Mail, Post};
 
 const CHANNELS: [&str; 4] = ["MAIL", "TWITTER", "FACEBOOK", "NOTE"];
 /// Characters of a subject.
@@ -250,7 +250,11 @@ fn change(desk: &mut Desk, call: &Call, id: u64) -> Result<(), Trouble> {
 fn reply(desk: &mut Desk, call: &Call, id: u64) -> Result<Answer, Trouble> {
     let contents = call.required("contents")?;
     let channel = channel(call)?;
-    let requester = desk.case(id)?.requester;
+    let case = desk.case(id)?;
+    let requester = case.requester;
+    if case.posts.len() >= MAX_EACH {
+        return Err(Trouble::full());
+    }
     change(desk, call, id)?;
     let post = note(desk, call, id, &channel, requester, contents);
     let case = desk.case(id)?;

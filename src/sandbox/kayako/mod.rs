@@ -24,6 +24,8 @@ pub(super) use self::envelope::error;
 
 /// Cases held; a further one is refused with 429.
 const MAX_CASES: usize = 10_000;
+/// Posts of one case, and identities of one kind of one user; a further one is refused with 429.
+const MAX_EACH: usize = 1_000;
 /// Users held; a further one is refused with 429.
 const MAX_USERS: usize = 10_000;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::cases::labels;
 use super::envelope::{Answer, Trouble};
 use super::view::{self, ROLES, TEAMS, View};
-use super::{Call, Desk, MAX_USERS, User};
+use super::{Call, Desk, MAX_EACH, MAX_USERS, User};
 
 /// Hits of a search at most.
 const MAX_HITS: usize = 30;
@@ -127,6 +127,13 @@ fn identity(desk: &mut Desk, call: &Call, field: &str) -> Result<Answer, Trouble
     }
     if owner(desk, field, &value).is_some() {
         return Err(Trouble::duplicate(field));
+    }
+    let held = desk.users[place]
+        .emails
+        .len()
+        .max(desk.users[place].phones.len());
+    if held >= MAX_EACH {
+        return Err(Trouble::full());
     }
     let id = desk.id();
     let entry = &mut desk.users[place];
