@@ -35,7 +35,8 @@ pub(crate) const OUTPUTS_CAPACITY: usize = 1024;
 /// When full the input is dropped (SIP repeats it) and counted in `queue_full`.
 pub(crate) const INBOX_CAPACITY: usize = 32;
 
-/// Questions of `ringwell status` waiting for the loop; the asking side waits, nothing is dropped.
+/// Questions of `ringwell status` waiting for the loop, one for each control connection. When full the
+/// asking side waits; nothing is dropped.
 pub(crate) const QUESTIONS_CAPACITY: usize = 8;
 
 /// Seconds a caller shall wait when we are full (RFC 3261 §20.33).

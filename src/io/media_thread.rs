@@ -156,7 +156,7 @@ impl MediaThread {
         for number in 0..settings.threads.max(1) {
             let (commands, queue) = sync_channel(COMMANDS);
             let mut engine = Engine::new(queue, retire.clone(), Arc::clone(&counters))?;
-            let (report, reported) = sync_channel(1);
+            let (report, reported) = sync_channel(REPORT);
             let thread = thread::Builder::new()
                 .name(format!("media-{number}"))
                 .spawn(move || {
@@ -332,6 +332,8 @@ pub const EVENTS: usize = 64;
 /// Calls one thread carries: far more than an office has, and 40 % of a slow core. One more is stopped at once
 /// and counted in [`CountersSnapshot::calls_refused`].
 pub const CALLS: usize = 256;
+/// A thread's one report of its scheduling, at its start; never full.
+const REPORT: usize = 1;
 /// Retired calls that wait for the reaper: all of a thread at shutdown. When full the media thread
 /// closes the sockets itself.
 const RETIRED: usize = CALLS;
