@@ -91,11 +91,15 @@ fn an_interruption_stops_the_assistant_and_the_transcript_holds_what_was_played(
     let lines = heard(&report);
     let ticket = &lab.tickets_are(1, Duration::from_secs(15))[0];
     let contents = ticket["contents"].as_str().expect("contents");
+    let contents = untagged(contents);
     let greeting = contents
         .split("Assistant:")
         .nth(1)
         .expect("the greeting in the transcript");
-    let noted = plain(greeting.split('<').next().unwrap_or_default());
+    let (greeting, _) = greeting
+        .split_once("[interrupted]")
+        .expect("a mark where it was cut");
+    let noted = plain(greeting);
     let noted: Vec<_> = noted.split_whitespace().collect();
     let played = plain(&lines[0]);
     let played: Vec<_> = played.split_whitespace().collect();

@@ -19,7 +19,7 @@ pub struct Baresip {
 
 impl Baresip {
     /// Starts one on an address of its own. What it says comes from a WAV file (8 kHz, mono); what it
-    /// hears goes to `heard.wav` in its folder.
+    /// hears it records in its folder.
     pub fn start(folder: &Path, ip: Ipv4Addr, transport: &str, says: &Path) -> Self {
         std::fs::create_dir_all(folder).expect("the folder can be made");
         std::fs::write(folder.join("config"), config(ip, folder, says)).expect("config is written");
@@ -76,34 +76,34 @@ impl Baresip {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    /// What it heard so far, as samples at 8 kHz. Its recording's header is only right after its end,
-    /// so the samples are read as they stand after the header.
+    /// What it heard in its calls that are over, as samples at 8 kHz.
     pub fn heard(&self) -> Vec<i16> {
-        let file = std::fs::read(self.folder.join("heard.wav")).unwrap_or_default();
-        let samples = file.get(44..).unwrap_or_default();
-        samples
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|pair| i16::from_le_bytes(*pair))
-            .collect()
+        let files = std::fs::read_dir(&self.folder).expect("its folder");
+        let recordings = files.flatten().map(|file| file.path());
+        let recordings = recordings.filter(|path| path.to_string_lossy().ends_with("-dec.wav"));
+        let samples = recordings.flat_map(|path| {
+            let mut wav = hound::WavReader::open(path).expect("its recording");
+            wav.samples().flatten().collect::<Vec<i16>>()
+        });
+        samples.collect()
     }
 }
 
 fn config(ip: Ipv4Addr, folder: &Path, says: &Path) -> String {
-    let modules = ["g711", "aufile", "uuid", "account", "menu", "ctrl_tcp"];
+    let modules = [
+        "g711", "aufile", "sndfile", "uuid", "account", "menu", "ctrl_tcp",
+    ];
     let modules: String = modules
         .iter()
         .map(|name| format!("module {name}.so\n"))
         .collect();
-    let heard = folder.join("heard.wav");
     format!(
         "sip_listen {ip}:5060\ncall_max_calls 4\n\
-         audio_player aufile,{}\naudio_source aufile,{}\naudio_alert aufile,{}\n\
+         snd_path {}\naudio_source aufile,{}\naudio_alert aufile,{}\n\
          ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
          rtp_ports 30000-30100\nrtp_timeout 60\n\
          module_path /usr/lib/baresip/modules\n{modules}ctrl_tcp_listen {ip}:4444\nstatmode_default off\n",
-        heard.display(),
+        folder.display(),
         says.display(),
         folder.join("alert.wav").display(),
     )
