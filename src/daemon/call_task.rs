@@ -172,7 +172,7 @@ impl CallTask {
             // The loop holds the other end until this task has ended.
             Event::Inbox(None) => Input::Kill("the telephone system has stopped".to_owned()),
             Event::Media(event) => return self.on_media(event),
-            Event::Speech(event) => self.on_speech(event),
+            Event::Speech(event) => return self.on_speech(event),
             Event::Reply(event) => {
                 if let ReplyEvent::Failed(failure) = &event {
                     metrics.count(Counter::ModelFailures);
@@ -185,9 +185,9 @@ impl CallTask {
         })
     }
 
-    fn on_speech(&self, event: SpeechEvent) -> Input {
+    fn on_speech(&self, event: SpeechEvent) -> Option<Input> {
         let metrics = &self.services.metrics;
-        match event {
+        Some(match event {
             SpeechEvent::Ear(EarEvent::Ready) => Input::EarReady,
             SpeechEvent::Ear(EarEvent::Heard(heard)) => Input::Heard(heard),
             SpeechEvent::Ear(EarEvent::Failed(failure)) => {
@@ -199,11 +199,14 @@ impl CallTask {
             SpeechEvent::Voice(VoiceEvent::Rendered(utterance, length)) => {
                 Input::Rendered(utterance, length)
             }
-            SpeechEvent::Voice(VoiceEvent::Failed(failure)) => {
+            SpeechEvent::Voice(VoiceEvent::Failed(utterance, failure)) => {
                 metrics.count(Counter::VoiceFailures);
+                if utterance.is_some_and(|utterance| self.speech.is_stopped(utterance)) {
+                    return None;
+                }
                 self.lost(Service::Voice, failure)
             }
-        }
+        })
     }
 
     fn on_media(&self, event: MediaEvent) -> Option<Input> {

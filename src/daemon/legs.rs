@@ -54,6 +54,9 @@ pub(crate) struct SpeechLegs {
     listening: Option<Listening>,
     voice: Option<VoiceHandle>,
     playout: Option<Playout>,
+    /// The latest utterance, and the latest that was stopped.
+    latest: Option<UtteranceId>,
+    stopped: Option<UtteranceId>,
     ear_events: Option<mpsc::Receiver<EarEvent>>,
     voice_events: Option<mpsc::Receiver<VoiceEvent>>,
 }
@@ -87,15 +90,22 @@ impl SpeechLegs {
     }
 
     /// Speaks after whatever is queued.
-    pub(crate) fn speak(&self, utterance: UtteranceId, speech: Speech) -> Result<(), Failure> {
+    pub(crate) fn speak(&mut self, utterance: UtteranceId, speech: Speech) -> Result<(), Failure> {
+        self.latest = Some(utterance);
         match (&self.voice, &self.playout) {
             (Some(voice), Some(playout)) => voice.speak(utterance, speech, playout.epoch()),
             _ => Err(Failure::Unavailable("the voice is not open".to_owned())),
         }
     }
 
+    /// True for an utterance that nobody waits for any more: its failure is no news.
+    pub(crate) fn is_stopped(&self, utterance: UtteranceId) -> bool {
+        self.stopped.is_some_and(|stopped| utterance <= stopped)
+    }
+
     /// Silences the agent at once; gives what sounded last and how many frames of it.
-    pub(crate) fn stop(&self) -> Option<(UtteranceId, u32)> {
+    pub(crate) fn stop(&mut self) -> Option<(UtteranceId, u32)> {
+        self.stopped = self.latest;
         let position = self.playout.as_ref()?.stop();
         if let Some(voice) = &self.voice {
             voice.stop();

@@ -372,7 +372,7 @@ async fn a_text_is_said_again_only_when_none_of_it_sounded() {
     assert_eq!(call.played(1).await, framed("First."));
     call.text(2, "Second.");
     let mut events = Vec::new();
-    while !matches!(events.last(), Some(VoiceEvent::Failed(_))) {
+    while !matches!(events.last(), Some(VoiceEvent::Failed(..))) {
         events.push(call.next().await);
     }
     assert_eq!(
@@ -382,7 +382,7 @@ async fn a_text_is_said_again_only_when_none_of_it_sounded() {
     assert_eq!(events[3], VoiceEvent::Rendering(UtteranceId(2)));
     assert!(matches!(
         &events[4],
-        VoiceEvent::Failed(Failure::Unavailable(_))
+        VoiceEvent::Failed(_, Failure::Unavailable(_))
     ));
     assert_eq!(
         office.voice.counters().reconnects.load(Ordering::Relaxed),
@@ -406,7 +406,7 @@ async fn no_audio_and_audio_that_stops_are_stalls() {
         call.text(1, "Hello.");
         let failed = loop {
             match call.next().await {
-                VoiceEvent::Failed(failure) => break failure,
+                VoiceEvent::Failed(_, failure) => break failure,
                 VoiceEvent::Rendered(..) => panic!("it was never whole"),
                 VoiceEvent::Ready | VoiceEvent::Rendering(_) => {}
             }
@@ -475,7 +475,7 @@ async fn a_lost_voice_still_says_its_prompts() {
     let mut call = call(&office.voice);
     let failed = call.next().await;
     assert!(
-        matches!(failed, VoiceEvent::Failed(Failure::Refused(_))),
+        matches!(failed, VoiceEvent::Failed(_, Failure::Refused(_))),
         "{failed:?}"
     );
     call.text(1, "This cannot be said.");
@@ -518,7 +518,7 @@ async fn a_prompt_sounds_before_the_service_is_there() {
     );
     let failed = call.next().await;
     assert!(
-        matches!(failed, VoiceEvent::Failed(Failure::Stalled(_))),
+        matches!(failed, VoiceEvent::Failed(_, Failure::Stalled(_))),
         "{failed:?}"
     );
 }
@@ -533,7 +533,7 @@ async fn an_absent_or_busy_service_is_unavailable() {
         let mut call = call(&office.voice);
         let failed = call.next().await;
         assert!(
-            matches!(failed, VoiceEvent::Failed(Failure::Unavailable(_))),
+            matches!(failed, VoiceEvent::Failed(_, Failure::Unavailable(_))),
             "{failed:?}"
         );
     }

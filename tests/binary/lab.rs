@@ -325,9 +325,7 @@ impl Drop for Lab {
             return;
         }
         let log = self.log();
-        let errors = log
-            .lines()
-            .filter(|line| line.contains("ERROR") || line.contains("panicked"));
+        let errors = log.lines().filter(|line| is_error(line));
         let alarms: Vec<_> = errors
             .filter(|line| {
                 !self
@@ -364,6 +362,11 @@ fn configuration(ip: Ipv4Addr, changes: &[(&str, &str, &str)]) -> String {
         keys.insert((*key).to_owned(), value["v"].clone());
     }
     toml::to_string(&file).expect("the configuration is written as TOML")
+}
+
+/// A line at the level of ERROR, or a panic's message.
+fn is_error(line: &str) -> bool {
+    line.split_whitespace().nth(1) == Some("ERROR") || line.contains("panicked at")
 }
 
 /// Polls every 20 ms until `probe` gives something or patience ends.

@@ -88,7 +88,7 @@ fn messages(via: &str) -> Vec<(&'static str, String, Option<u16>)> {
             "no hops left (3.3.6)",
             format!(
                 "{}{end}",
-                head("OPTIONS", uri, "t10").replace("Forwards: 70", "Forwards: 0")
+                head("INVITE", uri, "t10").replace("Forwards: 70", "Forwards: 0")
             ),
             Some(483),
         ),
@@ -165,19 +165,23 @@ fn status_of(answer: &[u8]) -> Option<u16> {
         .ok()
 }
 
-/// The final status that a datagram is answered with, if any comes.
+/// The final status that a datagram is answered with, if any comes. Answers to what was asked before
+/// (a refusal is repeated until its ACK) are passed over.
 fn ask(socket: &UdpSocket, message: &[u8]) -> Option<u16> {
+    let text = String::from_utf8_lossy(message).into_owned();
+    let call_id = text.lines().find(|line| line.starts_with("Call-ID:"));
     socket.send(message).expect("sent");
     let mut answer = [0; 65_536];
-    loop {
-        match socket.recv(&mut answer) {
-            Ok(length) => match status_of(&answer[..length]) {
-                Some(100..=199) => {}
-                status => return status,
-            },
-            Err(_) => return None,
+    while let Ok(length) = socket.recv(&mut answer) {
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        let ours = call_id.is_none_or(|call_id| answer.contains(call_id));
+        match status_of(answer.as_bytes()) {
+            Some(100..=199) => {}
+            status if ours => return status,
+            _ => {}
         }
     }
+    None
 }
 
 fn socket(lab: &Lab, host: u8) -> UdpSocket {

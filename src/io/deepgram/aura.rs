@@ -80,9 +80,9 @@ pub enum VoiceEvent {
     Rendering(UtteranceId),
     /// All audio of an utterance is there; this long.
     Rendered(UtteranceId, Duration),
-    /// Text cannot be spoken; the utterance at hand is given up. Prompts still sound. Told again
-    /// for each further text that cannot be spoken.
-    Failed(Failure),
+    /// Text cannot be spoken; this utterance (or none yet, when the connection was not made) is given
+    /// up. Prompts still sound. Told again for each further text that cannot be spoken.
+    Failed(Option<UtteranceId>, Failure),
 }
 
 /// What happened since the start, over all calls.
@@ -198,7 +198,7 @@ impl Voice {
             if speaking.is_err() {
                 let broken = Failure::Unavailable("the voice broke".to_owned());
                 // Nobody to tell when the call is over.
-                let _ = events.send(VoiceEvent::Failed(broken)).await;
+                let _ = events.send(VoiceEvent::Failed(None, broken)).await;
             }
         });
         VoiceHandle {

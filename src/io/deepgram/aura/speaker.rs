@@ -228,7 +228,8 @@ impl Speaker {
                 self.active = Some(active);
                 return self.whole(prompt_cache::apology(self.law)).await;
             }
-            return self.tell(VoiceEvent::Failed(failure)).await;
+            let utterance = Some(active.say.utterance);
+            return self.tell(VoiceEvent::Failed(utterance, failure)).await;
         }
         let wordless = pieces(active.say.speech.text()).is_empty();
         self.active = Some(active);
@@ -469,7 +470,8 @@ impl Speaker {
         }
         let given_up = self.active.take();
         self.failed = Some((failure.clone(), clock::now()));
-        self.tell(VoiceEvent::Failed(failure)).await;
+        let utterance = given_up.as_ref().map(|active| active.say.utterance);
+        self.tell(VoiceEvent::Failed(utterance, failure)).await;
         // A prompt that was to be rendered live still has its stand-in.
         if let Some(Active { say, came: 0, .. }) = given_up
             && matches!(say.speech, Speech::Prompt(_))
