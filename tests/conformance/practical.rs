@@ -204,20 +204,20 @@ const CASES: &[(&str, &[&[u8]], Fields)] = &[
         "tel addresses",
         &[
             REQUEST,
-            b"From: <tel:+14155550100>;tag=t",
-            b"P-Asserted-Identity: \"Ann\" <sip:+14155550100@trunk>, <tel:+1-415-555-0100>",
+            b"From: <tel:+15550100100>;tag=t",
+            b"P-Asserted-Identity: \"Ann\" <sip:+15550100100@trunk>, <tel:+1-415-555-0100>",
         ],
-        &[("from.user", "+14155550100"), ("asserted.user", "+1-415-555-0100")],
+        &[("from.user", "+15550100100"), ("asserted.user", "+1-415-555-0100")],
     ),
     (
         "a tel Request-URI",
-        &[b"OPTIONS tel:+14155550199;phone-context=office SIP/2.0"],
-        &[("uri.scheme", "Tel"), ("uri.user", "+14155550199"), ("uri.phone-context", "office")],
+        &[b"OPTIONS tel:+15550100199;phone-context=office SIP/2.0"],
+        &[("uri.scheme", "Tel"), ("uri.user", "+15550100199"), ("uri.phone-context", "office")],
     ),
     (
         "a user part with parameters",
-        &[b"OPTIONS sip:+14155550100;npdi;rn=+1415@10.0.0.1;user=phone SIP/2.0"],
-        &[("uri.user", "+14155550100;npdi;rn=+1415"), ("uri.host", "10.0.0.1")],
+        &[b"OPTIONS sip:+15550100100;npdi;rn=+1415@10.0.0.1;user=phone SIP/2.0"],
+        &[("uri.user", "+15550100100;npdi;rn=+1415"), ("uri.host", "10.0.0.1")],
     ),
     (
         "a user part with a hash",

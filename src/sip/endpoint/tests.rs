@@ -292,7 +292,7 @@ fn versions_and_schemes_are_checked() {
     assert_eq!(response.status, StatusCode::UNSUPPORTED_URI_SCHEME);
     assert!(bench.endpoint.poll_event().is_none());
     assert_eq!(
-        bench.ask(with_uri("tel:+4930123")).unwrap().status,
+        bench.ask(with_uri("tel:+15550123")).unwrap().status,
         StatusCode::TRYING
     );
     let counts = bench.endpoint.counts();

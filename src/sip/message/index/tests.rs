@@ -7,7 +7,7 @@ use crate::sip::message::{
 const INVITE: &str = "INVITE sip:support@gateway.example SIP/2.0\r\n\
     v: SIP/2.0/UDP 10.0.0.7:5062;branch=z9hG4bK77;rport, SIP/2.0/TCP [2001:db8::9]:5080;branch=z9hG4bK76\r\n\
     Max-Forwards: 70\r\n\
-    f: \"Doe, \\\"J\\\"\" <sip:+14155550100@pbx.example;user=phone>;tag=a1\r\n\
+    f: \"Doe, \\\"J\\\"\" <sip:+15550100100@pbx.example;user=phone>;tag=a1\r\n\
     t: <sip:support@gateway.example>\r\n\
     i: 3848276298220188511@pbx.example\r\n\
     CSeq: 7\r\n  INVITE\r\n\
@@ -42,7 +42,7 @@ fn an_invite_with_compact_and_folded_headers_is_read() {
     assert_eq!(request.vias().count(), 2);
     let from = request.from().unwrap();
     assert_eq!(from.display.as_deref(), Some(&b"Doe, \"J\""[..]));
-    assert_eq!(from.uri.user().unwrap(), "+14155550100");
+    assert_eq!(from.uri.user().unwrap(), "+15550100100");
     assert_eq!(from.uri.param("USER").unwrap(), "phone");
     assert_eq!(request.from_tag().unwrap(), "a1");
     assert_eq!(request.to_tag(), None);

@@ -37,8 +37,8 @@ fn every_part_of_a_sip_uri_is_found() {
 #[test]
 fn user_parts_of_all_sorts_are_found() {
     assert_eq!(
-        user("sip:+1-415-555-0100@pbx").as_deref(),
-        Some("+1-415-555-0100")
+        user("sip:+1-555-010-0100@pbx").as_deref(),
+        Some("+1-555-010-0100")
     );
     assert_eq!(user("sip:1202;npdi@10.0.0.1").as_deref(), Some("1202;npdi"));
     assert_eq!(
@@ -133,8 +133,8 @@ fn built_uris_escape_what_they_must() {
         "sip:x@[2001:db8::1]:1"
     );
     assert_eq!(
-        Uri::tel("+1 (415) 555-0100").unwrap().to_string(),
-        "tel:+14155550100"
+        Uri::tel("+1 (555) 010-0100").unwrap().to_string(),
+        "tel:+15550100100"
     );
     assert_eq!(Uri::tel("x"), None);
     let broken = Uri::sip(None, Host::Name(Bytes::from("a b")), None);

@@ -26,9 +26,9 @@ fn addresses_of_all_shapes_are_read() {
             Some("a48s"),
         ),
         (
-            "sip:+12125551212@server.example;tag=887s",
+            "sip:+15550101212@server.example;tag=887s",
             None,
-            "sip:+12125551212@server.example",
+            "sip:+15550101212@server.example",
             Some("887s"),
         ),
         (
