@@ -14,8 +14,9 @@ use crate::sip::Transport;
 use crate::sip::endpoint::Endpoint;
 use crate::ticket::{Entry, TurnLedger};
 
-/// Calls that are told of after they are over.
-const RECENT: usize = 20;
+/// Calls that are told of after they are over: enough for the figures of a busy hour, and a few
+/// milliseconds of the store.
+const RECENT: usize = 100;
 
 /// A running call, without a word of who it is.
 pub(crate) struct RunningCall {

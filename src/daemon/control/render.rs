@@ -1,4 +1,5 @@
-//! The status as a person reads it. What the daemon did not say is left out; what it said is never hidden.
+//! The status as a person reads it. What the daemon did not say is left out; what it said is never hidden
+//! in silence.
 //!
 //! The JSON is an object. `version`, `state` and `uptime_s` make the first line; then come the members of
 //! [`ORDER`], then any other. A member that is an array of objects is a table, an object is a group.
@@ -27,6 +28,9 @@ const ORDER: [&str; 14] = [
     "counters",
     "refusals",
 ];
+
+/// Rows of a table that are shown; a line says how many more the JSON has.
+const ROWS_MAX: usize = 20;
 
 /// Renders a status.
 #[must_use]
@@ -82,7 +86,7 @@ fn member(text: &mut String, name: &str, value: &Value) {
 
 fn table(text: &mut String, name: &str, items: &[Value]) {
     put(text, format_args!("\n{name}: {}\n", items.len()));
-    for item in items {
+    for item in items.iter().take(ROWS_MAX) {
         let row = match item {
             Value::Object(fields) => {
                 let fields = fields.iter();
@@ -92,6 +96,10 @@ fn table(text: &mut String, name: &str, items: &[Value]) {
             other => scalar(other),
         };
         put(text, format_args!("  {row}\n"));
+    }
+    let more = items.len().saturating_sub(ROWS_MAX);
+    if more > 0 {
+        put(text, format_args!("  and {more} more, see --json\n"));
     }
 }
 

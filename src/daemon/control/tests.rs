@@ -106,3 +106,13 @@ novelty
     assert_eq!(render(&status), expected);
     assert_eq!(render(&json!("odd")), "odd\n");
 }
+
+#[test]
+fn a_long_table_says_how_much_it_leaves_to_the_json() {
+    let calls = |count: usize| json!({ "recent": vec![json!({"seconds": 7}); count] });
+    let text = render(&calls(23));
+    assert!(text.contains("\nrecent: 23\n"), "{text}");
+    assert_eq!(text.matches("  seconds=7\n").count(), 20, "{text}");
+    assert!(text.ends_with("  and 3 more, see --json\n"), "{text}");
+    assert!(!render(&calls(20)).contains("more"));
+}
