@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::Lab;
+use crate::lab::{self, Lab};
 use crate::sipp::{self, Capture};
 
 /// What the assistant said, in order.
@@ -125,6 +125,35 @@ fn plain(text: &str) -> String {
     kept.chars()
         .map(|c| if c.is_alphanumeric() { c } else { ' ' })
         .collect()
+}
+
+#[test]
+fn a_law_over_tcp_and_the_chat_dialect_serve_as_well() {
+    let lab = Lab::start(&[("model", "dialect", "\"chat\"")]);
+    lab.knows_articles();
+    let target = format!("{};transport=tcp", lab.uri("assistant"));
+    let script = "wait until it stops; say how do i reset my password?; wait for forgot password; \
+                  wait until it stops; say goodbye; wait for hang up";
+    let output = std::process::Command::new(lab::RINGWELL)
+        .args([
+            "call", &target, "--script", script, "--json", "--codec", "pcma",
+        ])
+        .args(["--local", &lab.ip.to_string()])
+        .output()
+        .expect("the caller runs");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
+    let asked = lab.state()["requests"]["model"]["last"].clone();
+    let asked = asked.as_array().expect("a list of requests").iter();
+    let paths: Vec<_> = asked
+        .filter(|it| it["method"] == "POST")
+        .map(|it| it["path"].clone())
+        .collect();
+    assert!(
+        paths.len() >= 2 && paths.iter().all(|path| path == "/v1/chat/completions"),
+        "{paths:?}"
+    );
+    assert_eq!(report["rtp"]["lost"], 0, "{report:#}");
 }
 
 #[test]

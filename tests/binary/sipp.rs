@@ -48,10 +48,12 @@ fn errors(lab: &Lab) -> String {
 /// The largest number of the row of SIPp's last scenario screen that begins with these words: the
 /// columns after the arrow are messages, retransmissions, timeouts, unexpected messages.
 pub fn columns(screen: &str, row: &str) -> Vec<u64> {
-    let rows = screen
+    let mut rows = screen
         .lines()
         .filter(|line| line.trim_start().starts_with(row));
-    let last = rows.last().unwrap_or_else(|| panic!("{row} in {screen}"));
+    let last = rows
+        .next_back()
+        .unwrap_or_else(|| panic!("{row} in {screen}"));
     let numbers = last.split_whitespace().filter_map(|word| word.parse().ok());
     numbers
         .skip(usize::from(row.parse::<u64>().is_ok()))
