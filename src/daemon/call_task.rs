@@ -19,7 +19,7 @@ use crate::io::deepgram::aura::VoiceEvent;
 use crate::io::deepgram::flux::EarEvent;
 use crate::io::media_socket::MediaPorts;
 use crate::io::media_thread::MediaEvent;
-use crate::sip::message::Request;
+use crate::sip::message::{Method, Request, StatusCode};
 use crate::sip::session::{self, Output};
 use crate::sip::{Flow, Random, SessionId, TransactionId};
 use crate::ticket::{CallId, Entry, Outcome};
@@ -98,6 +98,11 @@ impl CallTask {
             inbox,
             outputs,
         }
+    }
+
+    /// The call's name.
+    pub(crate) fn id(&self) -> &CallId {
+        &self.id
     }
 
     /// Runs until the call is over and everything of it is released.
@@ -239,6 +244,7 @@ impl CallTask {
     async fn perform(&mut self, command: Command) -> bool {
         match command {
             Command::Sip(output) => {
+                self.count_refusal(&output);
                 // The loop outlives its calls; if it is gone, so is the process.
                 let _ = self.outputs.send((self.session, output)).await;
             }
@@ -268,6 +274,23 @@ impl CallTask {
             Command::Over => return true,
         }
         false
+    }
+
+    /// Counts a final answer to the INVITE that is none of success.
+    fn count_refusal(&self, output: &Output) {
+        let Output::Respond { response, .. } = output else {
+            return;
+        };
+        let of_invite = response
+            .cseq()
+            .is_some_and(|cseq| cseq.method == Method::Invite);
+        if of_invite && response.status.0 >= 300 {
+            self.services.metrics.count(match response.status {
+                StatusCode::REQUEST_TERMINATED => Counter::CancelledCalls,
+                StatusCode::NOT_ACCEPTABLE_HERE => Counter::RefusedMedia,
+                _ => Counter::RefusedOther,
+            });
+        }
     }
 
     fn record(&mut self, entry: Entry) {

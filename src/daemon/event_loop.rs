@@ -26,6 +26,7 @@ use crate::sip::endpoint::{self, Endpoint};
 use crate::sip::message::{Name, Request, Response, StatusCode};
 use crate::sip::session::{self, Output};
 use crate::sip::{Flow, Random, SessionId, TransactionId};
+use crate::ticket::CallId;
 
 /// Outputs of calls waiting for the endpoint: a burst of some hundred calls that all answer. When
 /// full the calls' tasks wait; nothing is dropped.
@@ -50,6 +51,7 @@ pub(crate) type Question = (control::Request, oneshot::Sender<Value>);
 
 /// A running call as the loop sees it.
 struct Running {
+    id: CallId,
     inbox: mpsc::Sender<Inbox>,
     since: Instant,
     kind: &'static str,
@@ -74,6 +76,7 @@ pub(crate) struct EventLoop {
     random: Random,
     watchdog: Option<Duration>,
     watchdog_told: Instant,
+    start: Instant,
 }
 
 enum Event {
@@ -114,6 +117,7 @@ impl EventLoop {
             random: Random::new(clock::seed()),
             watchdog: notify::watchdog_interval(),
             watchdog_told: now,
+            start: now,
         }
     }
 
@@ -202,28 +206,15 @@ impl EventLoop {
         flow: Flow,
         now: Instant,
     ) {
-        let metrics = &self.services.metrics;
-        metrics.count(Counter::CallsOffered);
-        let refusal = if self.calls.len() >= self.services.limits.calls_max {
-            Some(Counter::RefusedBusy)
-        } else {
-            None
-        };
-        if let Some(reason) = refusal {
-            return self.refuse(session, transaction, &invite, reason, now);
+        self.services.metrics.count(Counter::CallsOffered);
+        if self.calls.len() >= self.services.limits.calls_max {
+            return self.refuse(session, transaction, &invite, Counter::RefusedBusy, now);
         }
         let Some(ports) = self.services.ports.allocate(now) else {
             return self.refuse(session, transaction, &invite, Counter::RefusedPorts, now);
         };
         let kind = self.lines.kind(flow, &invite);
-        let line = self.lines.name(flow);
         let (sender, inbox) = mpsc::channel(INBOX_CAPACITY);
-        let running = Running {
-            inbox: sender,
-            since: now,
-            kind: admission::kind_name(kind),
-            line,
-        };
         let task = CallTask::new(
             Arc::clone(&self.services),
             kind,
@@ -233,6 +224,13 @@ impl EventLoop {
             self.output_sender.clone(),
             self.random.fork(),
         );
+        let running = Running {
+            id: task.id().clone(),
+            inbox: sender,
+            since: now,
+            kind: admission::kind_name(kind),
+            line: self.lines.name(flow),
+        };
         self.calls.insert(session, running);
         let handle = self.tasks.spawn(async move {
             task.run().await;
@@ -362,12 +360,14 @@ impl EventLoop {
             control::Request::Status => {
                 let now = clock::now();
                 let calls = self.calls.values().map(|running| status::RunningCall {
+                    id: running.id.clone(),
                     kind: running.kind,
                     line: Arc::clone(&running.line),
                     seconds: now.saturating_duration_since(running.since).as_secs(),
                 });
                 let calls: Vec<_> = calls.collect();
-                let state = self.shutdown.state();
+                let uptime = now.saturating_duration_since(self.start);
+                let state = (self.shutdown.state(), uptime);
                 status::snapshot(&self.services, &self.sockets, &self.endpoint, state, &calls)
             }
             control::Request::Drain => {

@@ -72,6 +72,7 @@ pub(crate) struct Services {
     diagnostic_max: Duration,
     server_name: String,
     public_address: Option<IpAddr>,
+    media_address: Option<IpAddr>,
 }
 
 impl Services {
@@ -109,7 +110,8 @@ impl Services {
             answer_after_max: config.calls.answer_after_max,
             diagnostic_max: config.calls.max_duration,
             server_name: config.sip.server_name.clone(),
-            public_address: config.sip.public_address.or(config.media.address),
+            public_address: config.sip.public_address,
+            media_address: config.media.address,
         })
     }
 
@@ -143,7 +145,10 @@ impl Services {
             contact,
             server_name: self.server_name.clone(),
             local_media: sdp::Local {
-                address,
+                address: self
+                    .public_address
+                    .or(self.media_address)
+                    .unwrap_or(flow.local.ip()),
                 port,
                 session_id: random.next_u64() >> 1,
                 codecs: vec![Law::Mu, Law::A],

@@ -12,7 +12,7 @@ use crate::io::sip_sockets::SipSockets;
 use crate::io::store::{CallSummary, TicketState};
 use crate::sip::Transport;
 use crate::sip::endpoint::Endpoint;
-use crate::ticket::{Entry, TurnLedger};
+use crate::ticket::{CallId, Entry, TurnLedger};
 
 /// Calls that are told of after they are over: enough for the figures of a busy hour, and a few
 /// milliseconds of the store.
@@ -20,6 +20,7 @@ const RECENT: usize = 100;
 
 /// A running call, without a word of who it is.
 pub(crate) struct RunningCall {
+    pub(crate) id: CallId,
     pub(crate) kind: &'static str,
     pub(crate) line: Arc<str>,
     pub(crate) seconds: u64,
@@ -30,7 +31,7 @@ pub(crate) fn snapshot(
     services: &Services,
     sockets: &SipSockets,
     endpoint: &Endpoint,
-    state: &str,
+    (state, uptime): (&str, Duration),
     calls: &[RunningCall],
 ) -> Value {
     let counts = endpoint.counts();
@@ -57,6 +58,7 @@ pub(crate) fn snapshot(
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "state": state,
+        "uptime_s": uptime.as_secs(),
         "calls": calls.iter().map(running_call).collect::<Vec<_>>(),
         "calls_max": services.limits.calls_max,
         "listening": listening.collect::<Vec<_>>(),
@@ -78,7 +80,7 @@ pub(crate) fn snapshot(
 }
 
 fn running_call(call: &RunningCall) -> Value {
-    json!({"kind": call.kind, "line": &*call.line, "seconds": call.seconds})
+    json!({"id": call.id.0, "kind": call.kind, "line": &*call.line, "seconds": call.seconds})
 }
 
 fn ports(services: &Services) -> Value {

@@ -48,7 +48,7 @@ fn each_prompt_can_be_worded_anew() {
         "drain",
         "call_max",
     ];
-    let mut text = "[assistant.prompts]\n".to_owned();
+    let mut text = "[assistant]\ncompany = \"Example\"\n[assistant.prompts]\n".to_owned();
     for name in names {
         text.push_str(&format!("{name} = \"words of {name} {{email}}\"\n"));
     }
