@@ -240,3 +240,24 @@ fn nothing_names_a_workplace() {
     let planted = File::planted("README.md", &format!("see {}x", workplace_words()[0]));
     found(&workplace_in(&planted), 1);
 }
+
+/// Telephone numbers that somebody may have: those with 555 in them are made up.
+fn numbers_in(file: &File) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (at, _) in file.text.match_indices('+') {
+        let digits = file.text[at + 1..].bytes();
+        let length = digits.take_while(u8::is_ascii_digit).count();
+        let number = &file.text[at + 1..at + 1 + length];
+        if length >= 7 && !number.contains("555") {
+            faults.push(format!("{}: +{number}; write +1555..", file.at(at)));
+        }
+    }
+    faults
+}
+
+#[test]
+fn telephone_numbers_are_made_up() {
+    none(&files().iter().flat_map(numbers_in).collect::<Vec<_>>());
+    let number = format!("call +{} or +15550100199, 3+1", "49301234567");
+    found(&numbers_in(&File::planted("README.md", &number)), 1);
+}
