@@ -25,8 +25,6 @@ pub struct Ear {
     pub key_env: Option<String>,
     /// How sure the service must be that the caller has finished.
     pub eot_threshold: f64,
-    /// How sure it must be to begin thinking before the caller has finished; never when absent.
-    pub eager_eot_threshold: Option<f64>,
     /// Silence after which a turn ends in any case.
     #[serde(with = "duration")]
     pub eot_timeout: Duration,
@@ -47,7 +45,6 @@ impl Default for Ear {
             key_env: None,
             eot_threshold: 0.7,
             eot_timeout: Duration::from_secs(5),
-            eager_eot_threshold: None,
             keyterms: Vec::new(),
             training_opt_out: true,
         }

@@ -179,9 +179,8 @@ impl CallTask {
             Event::Media(event) => return self.on_media(event),
             Event::Speech(event) => return self.on_speech(event),
             Event::Reply(event) => {
-                if let ReplyEvent::Failed(failure) = &event {
+                if let ReplyEvent::Failed(_) = &event {
                     metrics.count(Counter::ModelFailures);
-                    log::warn!(CALL_ID = self.id.0.as_str(); "the model failed: {failure:?}");
                 }
                 let reply = self.model.id().expect("an event comes of a running reply");
                 Input::Reply(reply, event)
@@ -301,8 +300,8 @@ impl CallTask {
                 log::info!(CALL_ID = call, AFTER_MS = millis(*after); "answered");
             }
             Entry::Turn(turn) => {
-                let first_packet = turn.first_packet.map(millis);
-                log::info!(CALL_ID = call, TURN = turn.turn, FIRST_PACKET_MS:? = first_packet; "turn");
+                let first_packet = turn.first_packet.map_or(0, millis);
+                log::info!(CALL_ID = call, TURN = turn.turn, FIRST_PACKET_MS = first_packet; "turn");
             }
             Entry::Line {
                 interrupted: true, ..

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{self, JoinError, JoinSet};
 
 use super::admission::{self, Lines};
 use super::call_task::{CallTask, Inbox};
@@ -26,7 +26,7 @@ use crate::sip::endpoint::{self, Endpoint};
 use crate::sip::message::{Name, Request, Response, StatusCode};
 use crate::sip::session::{self, Output};
 use crate::sip::{Flow, Random, SessionId, TransactionId};
-use crate::ticket::CallId;
+use crate::ticket::{CallId, Entry, Outcome};
 
 /// Outputs of calls waiting for the endpoint: a burst of some hundred calls that all answer. When
 /// full the calls' tasks wait; nothing is dropped.
@@ -69,8 +69,8 @@ pub(crate) struct EventLoop {
     output_sender: mpsc::Sender<(SessionId, Output)>,
     questions: mpsc::Receiver<Question>,
     calls: HashMap<SessionId, Running>,
-    tasks: JoinSet<SessionId>,
-    task_sessions: HashMap<tokio::task::Id, SessionId>,
+    tasks: JoinSet<()>,
+    task_sessions: HashMap<task::Id, SessionId>,
     signals: Signals,
     shutdown: Shutdown,
     random: Random,
@@ -82,7 +82,7 @@ pub(crate) struct EventLoop {
 enum Event {
     Received(Received),
     Output(SessionId, Output),
-    CallOver(Result<SessionId, JoinError>),
+    CallOver(Result<(task::Id, ()), JoinError>),
     Asked(Question),
     Signal(Signal),
     Due,
@@ -160,7 +160,7 @@ impl EventLoop {
         tokio::select! {
             biased;
             Some((session, output)) = self.outputs.recv() => Event::Output(session, output),
-            Some(outcome) = self.tasks.join_next(), if !self.tasks.is_empty() => Event::CallOver(outcome),
+            Some(outcome) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => Event::CallOver(outcome),
             Some(received) = self.received.recv() => Event::Received(received),
             Some(question) = self.questions.recv() => Event::Asked(question),
             signal = self.signals.next() => Event::Signal(signal),
@@ -232,10 +232,7 @@ impl EventLoop {
             line: self.lines.name(flow),
         };
         self.calls.insert(session, running);
-        let handle = self.tasks.spawn(async move {
-            task.run().await;
-            session
-        });
+        let handle = self.tasks.spawn(task.run());
         self.task_sessions.insert(handle.id(), session);
     }
 
@@ -293,25 +290,37 @@ impl EventLoop {
         }
     }
 
-    fn on_call_over(&mut self, outcome: Result<SessionId, JoinError>) {
-        let session = match outcome {
-            Ok(session) => Some(session),
-            Err(error) => {
-                self.services.metrics.count(Counter::CallsPanicked);
-                log::error!("a call's task broke: {error}");
-                self.task_sessions.get(&error.id()).copied()
-            }
+    fn on_call_over(&mut self, outcome: Result<(task::Id, ()), JoinError>) {
+        let id = match &outcome {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
         };
-        let Some(session) = session else {
+        let Some(session) = self.task_sessions.remove(&id) else {
             return;
         };
-        self.task_sessions.retain(|_, of| *of != session);
-        self.calls.remove(&session);
+        if let (Some(running), Err(error)) = (self.calls.remove(&session), outcome) {
+            self.record_broken(&running, &error);
+        }
         // Whatever the task has sent before it ended still stands in the queue.
         while let Ok((from, output)) = self.outputs.try_recv() {
             self.endpoint.handle_output(from, output, clock::now());
         }
+        // Says BYE to a call that is still open.
         self.endpoint.forget(session, clock::now());
+    }
+
+    /// A task that broke has left its call's record open: it is ended, which files the ticket.
+    fn record_broken(&self, running: &Running, error: &JoinError) {
+        self.services.metrics.count(Counter::CallsPanicked);
+        log::error!(CALL_ID = running.id.0.as_str(); "the call's task broke: {error}");
+        let at = clock::now().saturating_duration_since(running.since);
+        let reason = "the call broke".to_owned();
+        let ended = Entry::Ended {
+            at,
+            outcome: Outcome::Failed,
+            reason,
+        };
+        self.services.store.record_later(running.id.clone(), ended);
     }
 
     /// Advances a requested stop; true when the loop is to end.

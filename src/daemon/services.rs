@@ -197,7 +197,7 @@ fn ear(config: &Config, key: Option<SecretString>, tls: &Tls) -> Ear {
         eot_timeout_ms: u32::try_from(config.eot_timeout.as_millis()).unwrap_or(u32::MAX),
         keyterms: config.keyterms.clone(),
         language_hints: Vec::new(),
-        mip_opt_out: false,
+        mip_opt_out: config.training_opt_out,
         patience: flux::Patience::default(),
     };
     Ear::new(settings, tls.clone())
@@ -218,7 +218,7 @@ fn voice(
     let settings = aura::Settings {
         endpoint: account,
         model: config.voice.model.clone(),
-        mip_opt_out: false,
+        mip_opt_out: config.voice.training_opt_out,
         flushes_per_minute: FLUSHES_PER_MINUTE,
         patience: aura::Patience::default(),
     };

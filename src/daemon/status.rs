@@ -221,5 +221,5 @@ fn turn_ledger(turn: &TurnLedger) -> Value {
 
 /// Milliseconds with three decimals.
 fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
+    (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }

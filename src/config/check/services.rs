@@ -143,13 +143,6 @@ fn ear(config: &Config, findings: &mut Findings) {
     .check(findings);
     findings.text("ear.model", &ear.model, "name a model of the service");
     findings.range("ear.eot_threshold", &ear.eot_threshold, &(0.5..=0.9));
-    if let Some(eager) = ear.eager_eot_threshold {
-        findings.range(
-            "ear.eager_eot_threshold",
-            &eager,
-            &(0.3..=ear.eot_threshold),
-        );
-    }
     findings.span(
         "ear.eot_timeout",
         ear.eot_timeout,

@@ -113,11 +113,6 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("[ear]\neot_threshold = 0.95", "ear.eot_threshold", "range"),
     ("[ear]\nmodel = \" \"", "ear.model", "empty"),
     (
-        "[ear]\neager_eot_threshold = 0.8",
-        "ear.eager_eot_threshold",
-        "range",
-    ),
-    (
         "[assistant]\ncompany = \"A\"\n[assistant.prompts]\nfiller = \" \"",
         "assistant.prompts.filler",
         "empty",
