@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::message::{self, Host, Message, Method, Rejected, Request, Response, StatusCode};
+use super::message::{self, Host, Message, Method, Request, Response, StatusCode};
 use super::session::{Input, Output};
 use super::transaction::{ClientEvent, Key, ServerEvent, Timing};
 use super::{Flow, Random, SessionId, TransactionId, Transmit};
@@ -145,31 +145,9 @@ impl Endpoint {
             return;
         }
         match message::parse(bytes) {
-            Ok(message) => self.handle_parsed(message, flow, now),
-            Err(rejected) => self.handle_rejected(rejected, flow),
-        }
-    }
-
-    /// The same where the transport has parsed the message.
-    pub fn handle_parsed(&mut self, message: Message, flow: Flow, now: Instant) {
-        match message {
-            Message::Request(request) => self.on_request(request, flow, now),
-            Message::Response(response) => self.on_response(response, now),
-        }
-    }
-
-    /// A message that the parser refused; answered where it says what with.
-    pub fn handle_rejected(&mut self, rejected: Rejected, flow: Flow) {
-        self.answer_rejected(rejected, flow);
-    }
-
-    /// A message from a source that nothing admits: requests are refused with 403.
-    pub fn handle_stranger(&mut self, message: &Message, flow: Flow) {
-        let Message::Request(request) = message else {
-            return;
-        };
-        if request.method != Method::Ack {
-            self.refuse(request, Refusal::Stranger, StatusCode::FORBIDDEN, flow);
+            Ok(Message::Request(request)) => self.on_request(request, flow, now),
+            Ok(Message::Response(response)) => self.on_response(response, now),
+            Err(rejected) => self.answer_rejected(rejected, flow),
         }
     }
 

@@ -673,9 +673,10 @@ fn what_means_nothing_is_dropped_and_counted() {
 fn a_stranger_is_told_403_along_its_stamped_via() {
     let mut bench = Bench::new();
     let via = "Via: SIP/2.0/UDP 10.0.0.1;rport;branch=z9hG4bKa";
-    let message = message::parse(request("INVITE", &[via]).into()).unwrap();
     let source = flow(Transport::Udp, "203.0.113.7:4000");
-    bench.endpoint.handle_stranger(&message, source);
+    bench
+        .endpoint
+        .handle_stranger(request("INVITE", &[via]).into(), source);
     let transmit = bench.endpoint.poll_transmit().unwrap();
     assert_eq!(transmit.flow, source);
     let bytes = String::from_utf8(transmit.bytes.to_vec()).unwrap();
@@ -683,8 +684,12 @@ fn a_stranger_is_told_403_along_its_stamped_via() {
         bytes.starts_with("SIP/2.0 403 ") && bytes.contains("received=203.0.113.7"),
         "{bytes}"
     );
-    let ack = message::parse(request("ACK", &[via]).into()).unwrap();
-    bench.endpoint.handle_stranger(&ack, source);
+    bench
+        .endpoint
+        .handle_stranger(request("ACK", &[via]).into(), source);
+    bench
+        .endpoint
+        .handle_stranger("GET / HTTP/1.1\r\n\r\n".into(), source);
     assert!(bench.endpoint.poll_transmit().is_none());
     assert_eq!(bench.endpoint.counts().refused(Refusal::Stranger), 1);
 }
