@@ -210,10 +210,10 @@ async fn the_first_packet_goes_out_within_a_frame_and_the_rest_at_pace() {
     }
     let (last, ..) = line.receive().await;
     let all = last.duration_since(first);
-    // generous, since the machine that tests may be busy; the bench measures
-    assert!(first.duration_since(begun) < Duration::from_millis(500));
+    // Never sooner than the pace; how much later a busy machine makes it, the bench measures.
+    assert!(first.duration_since(begun) < PATIENCE);
     assert!(
-        (Duration::from_millis(800)..Duration::from_millis(1_500)).contains(&all),
+        (Duration::from_millis(800)..PATIENCE).contains(&all),
         "{all:?}"
     );
 }
@@ -439,12 +439,19 @@ async fn fifty_calls_at_once_and_the_end_of_all() {
         }
     }
     assert_eq!(media.calls(), 50);
-    let counters = media.counters();
-    assert!(counters.packets_out >= 250);
-    assert_eq!(
-        counters.departure.counts.iter().sum::<u64>(),
-        counters.packets_out
-    );
+    // Counters are read one after the other while packets go out: they agree between two packets.
+    timeout(PATIENCE, async {
+        loop {
+            let counters = media.counters();
+            let timed: u64 = counters.departure.counts.iter().sum();
+            if counters.packets_out >= 250 && timed == counters.packets_out {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("each packet's departure is measured");
     drop(media);
     for line in &mut lines {
         assert!(matches!(line.event().await, MediaEvent::Stopped(_)));
