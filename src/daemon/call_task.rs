@@ -353,7 +353,8 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Seconds since 1970 and chance, in hexadecimal: sorts by time and never comes twice.
+/// Seconds since 1970 and 32 bits of chance, in hexadecimal: sorts by time; two calls of the same second
+/// share a name once in four billion.
 fn new_call_id(random: &mut Random) -> CallId {
     let since = clock::wallclock()
         .duration_since(std::time::UNIX_EPOCH)

@@ -51,8 +51,8 @@ fn apologises(service: &str, stage: &str, kind: &str) {
     lab.is_idle(Duration::from_secs(10));
 }
 
-/// The longest the caller waited in silence before the words "sorry": since he spoke, since the
-/// assistant last spoke, or since the answer.
+/// The longest the caller waited in silence before anything the assistant said, the apology among it:
+/// since he spoke, since the assistant last spoke, or since the answer.
 fn silence_before_apology(report: &Value) -> f64 {
     let lines = report["lines"].as_array().cloned().unwrap_or_default();
     let mut silent_since = report["answered"].as_f64().unwrap_or_default();

@@ -210,10 +210,10 @@ async fn the_first_packet_goes_out_within_a_frame_and_the_rest_at_pace() {
     }
     let (last, ..) = line.receive().await;
     let all = last.duration_since(first);
-    // Never sooner than the pace; how much later a busy machine makes it, the bench measures.
-    assert!(first.duration_since(begun) < PATIENCE);
+    // generous, since the machine that tests may be busy; the bench measures
+    assert!(first.duration_since(begun) < Duration::from_millis(500));
     assert!(
-        (Duration::from_millis(800)..PATIENCE).contains(&all),
+        (Duration::from_millis(800)..Duration::from_millis(1_500)).contains(&all),
         "{all:?}"
     );
 }
