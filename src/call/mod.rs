@@ -326,7 +326,11 @@ impl Call {
             }
             session::Event::Confirmed => self.on_confirmed(now),
             session::Event::Digit(digit) => self.on_news(Input::Digit(digit), now),
-            session::Event::Ringing => {}
+            session::Event::Ringing
+            | session::Event::Held(_)
+            | session::Event::EarlyMedia(_)
+            | session::Event::Referral(_)
+            | session::Event::Referred(_) => {}
             session::Event::Ended(ended) => self.on_session_ended(&ended, now),
         }
     }

@@ -153,6 +153,7 @@ fn lines(config: &Config, findings: &mut Findings) {
             LineTransport::Any => true,
             LineTransport::Udp => !config.sip.listen_udp.is_empty(),
             LineTransport::Tcp => !config.sip.listen_tcp.is_empty(),
+            LineTransport::Tls => false,
         };
         if !listens {
             findings.add(

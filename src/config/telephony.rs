@@ -88,6 +88,8 @@ pub enum LineTransport {
     Udp,
     /// TCP alone.
     Tcp,
+    /// TLS alone.
+    Tls,
 }
 
 fn any_transport() -> LineTransport {

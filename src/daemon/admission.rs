@@ -44,6 +44,7 @@ impl Lines {
             LineTransport::Any => true,
             LineTransport::Udp => transport == Transport::Udp,
             LineTransport::Tcp => transport == Transport::Tcp,
+            LineTransport::Tls => transport == Transport::Tls,
         };
         fits.then_some(line)
     }

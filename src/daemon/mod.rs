@@ -18,6 +18,7 @@ use crate::sip::endpoint::{self, Endpoint};
 mod admission;
 mod call_task;
 pub mod control;
+mod dialing;
 mod event_loop;
 mod legs;
 pub mod log;

@@ -32,7 +32,7 @@ use crate::io::{clock, knowledge};
 use crate::rtp::session::MediaTimeout;
 use crate::sdp;
 use crate::sip::message::{Host, Uri};
-use crate::sip::{Flow, Random, Transport, session, transaction};
+use crate::sip::{Flow, Random, session, transaction};
 use crate::ticket::TicketPolicy;
 
 /// How long the kept HTTP connections to the helpdesk may take to be made.
@@ -137,9 +137,9 @@ impl Services {
             Host::from(address),
             Some(flow.local.port()),
         );
-        let contact = match flow.transport {
-            Transport::Udp => contact,
-            Transport::Tcp => contact.with_param("transport", Some("tcp")),
+        let contact = match flow.transport.uri_param() {
+            Some(transport) => contact.with_param("transport", Some(transport)),
+            None => contact,
         };
         session::Settings {
             contact,
@@ -152,7 +152,9 @@ impl Services {
                 port,
                 session_id: random.next_u64() >> 1,
                 codecs: vec![Law::Mu, Law::A],
+                srtp: sdp::Srtp::default(),
             },
+            policy: session::Policy::default(),
             timing: transaction::Timing::default(),
         }
     }

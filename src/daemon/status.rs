@@ -10,7 +10,6 @@ use super::services::Services;
 use crate::io::clock;
 use crate::io::sip_sockets::SipSockets;
 use crate::io::store::{CallSummary, TicketState};
-use crate::sip::Transport;
 use crate::sip::endpoint::Endpoint;
 use crate::ticket::{CallId, Entry, TurnLedger};
 
@@ -46,10 +45,9 @@ pub(crate) fn snapshot(
         json!(counts.totals.retransmissions),
     );
     counters.insert("sip_unreadable".to_owned(), json!(counts.totals.unreadable));
-    let listening = sockets.local().map(|(transport, address)| match transport {
-        Transport::Udp => format!("udp {address}"),
-        Transport::Tcp => format!("tcp {address}"),
-    });
+    let listening = sockets
+        .local()
+        .map(|(transport, address)| format!("{} {address}", transport.name().to_ascii_lowercase()));
     let socket_counts = sockets.counters().snapshot();
     let socket_counts: Map<_, _> = socket_counts
         .into_iter()

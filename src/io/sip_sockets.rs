@@ -194,6 +194,8 @@ impl SipSockets {
         let taken = match transmit.flow.transport {
             Transport::Udp => nearest(&self.udp, SipUdp::local, local)
                 .is_some_and(|socket| socket.send(&transmit)),
+            // Not listened on yet.
+            Transport::Tls => false,
             Transport::Tcp => {
                 nearest(&self.tcp, SipTcp::local, local).is_some_and(|socket| socket.send(transmit))
             }

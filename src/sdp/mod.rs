@@ -8,11 +8,13 @@ use core::net::{IpAddr, SocketAddr};
 
 use crate::audio::Law;
 
+pub mod crypto;
 mod format;
 mod offer_answer;
 mod parse;
 mod write;
 
+pub use crypto::{Crypto, Srtp, SrtpPolicy, Suite};
 pub use offer_answer::{NoCommonCodec, answer, conclude, offer};
 pub use parse::Unreadable;
 
@@ -29,6 +31,8 @@ pub struct Local {
     pub session_id: u64,
     /// Audio codecs we take, most liked first (used when we offer; an answer keeps the offer's order).
     pub codecs: Vec<Law>,
+    /// Whether and how the stream is encrypted.
+    pub srtp: Srtp,
 }
 
 /// Which way audio flows, from the point of view of the side that says it.
@@ -65,6 +69,8 @@ pub struct Negotiated {
     pub remote_rtcp: Option<SocketAddr>,
     /// Our direction.
     pub direction: Direction,
+    /// How the stream is encrypted, if it is.
+    pub crypto: Option<Crypto>,
 }
 
 /// A session description: what offer/answer reads of one, and all that we write.

@@ -53,6 +53,7 @@ pub fn answer(
         remote: remote(offer, offered),
         remote_rtcp: remote_rtcp(offer, offered),
         direction: our_direction(offer, offered),
+        crypto: None,
     };
     let mut formats = vec![(payload_type, Format::Audio(law))];
     formats.extend(event.map(|number| (number, Format::TelephoneEvent)));
@@ -123,6 +124,7 @@ pub fn conclude(
         remote: remote(answer, theirs),
         remote_rtcp: remote_rtcp(answer, theirs),
         direction: our_direction(answer, theirs).within(offer.direction_of(ours)),
+        crypto: None,
     })
 }
 

@@ -4,10 +4,13 @@ use core::net::SocketAddr;
 
 pub mod capabilities;
 pub mod dialog;
+pub mod digest;
 pub mod endpoint;
 pub mod message;
 pub mod next_hop;
+pub mod registration;
 pub mod session;
+pub mod target;
 pub mod transaction;
 
 /// How messages travel (RFC 3261 §18).
@@ -17,6 +20,8 @@ pub enum Transport {
     Udp,
     /// A reliable stream.
     Tcp,
+    /// A reliable stream inside TLS.
+    Tls,
 }
 
 impl Transport {
@@ -26,6 +31,32 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+
+    /// The value of a URI's `transport` that names it; UDP goes without saying.
+    #[must_use]
+    pub fn uri_param(self) -> Option<&'static str> {
+        match self {
+            Self::Udp => None,
+            Self::Tcp => Some("tcp"),
+            Self::Tls => Some("tls"),
+        }
+    }
+
+    /// Whether it is a connection.
+    #[must_use]
+    pub fn is_stream(self) -> bool {
+        self != Self::Udp
+    }
+
+    /// The port of SIP where none is told (RFC 3261 §19.1.2).
+    #[must_use]
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
         }
     }
 
@@ -34,12 +65,12 @@ impl Transport {
     pub fn reliability(self) -> transaction::Reliability {
         match self {
             Self::Udp => transaction::Reliability::Unreliable,
-            Self::Tcp => transaction::Reliability::Reliable,
+            Self::Tcp | Self::Tls => transaction::Reliability::Reliable,
         }
     }
 }
 
-/// The path of a message: one UDP address pair, or one TCP connection.
+/// The path of a message: one UDP address pair, or one TCP or TLS connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flow {
     /// The transport.

@@ -5,9 +5,6 @@ use core::net::{IpAddr, SocketAddr};
 use super::message::Uri;
 use super::{Flow, Transport};
 
-/// The port of SIP where none is told.
-pub const DEFAULT_PORT: u16 = 5060;
-
 /// Whether the path that a dialog was last heard on still stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
@@ -24,16 +21,19 @@ pub enum Path {
 /// name, or a transport not spoken here, leads back to where the dialog was heard.
 #[must_use]
 pub fn next_hop(hop: &Uri, flow: Flow, path: Path) -> Flow {
-    if flow.transport == Transport::Tcp && path == Path::Up {
+    if flow.transport.is_stream() && path == Path::Up {
         return flow;
     }
     let transport = match hop.param("transport") {
         None => Some(flow.transport),
         Some(name) if name.eq_ignore_ascii_case(b"tcp") => Some(Transport::Tcp),
+        Some(name) if name.eq_ignore_ascii_case(b"tls") => Some(Transport::Tls),
         Some(name) if name.eq_ignore_ascii_case(b"udp") => Some(Transport::Udp),
         Some(_) => None,
     };
-    let port = hop.port().unwrap_or(DEFAULT_PORT);
+    let port = hop
+        .port()
+        .unwrap_or_else(|| transport.unwrap_or(flow.transport).default_port());
     let told = hop.host().and_then(|host| host.ip());
     let reachable = told.filter(|ip| {
         let behind_nat = is_private(*ip) && !is_private(flow.remote.ip());

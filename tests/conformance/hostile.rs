@@ -85,6 +85,7 @@ fn a_description_full_of_formats_is_handled() {
         port: 30_000,
         session_id: 1,
         codecs: Vec::new(),
+        srtp: Default::default(),
     };
     timed("formats by attributes", || {
         let description = SessionDescription::parse(text.as_bytes()).expect("a description");

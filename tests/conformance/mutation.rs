@@ -150,6 +150,7 @@ fn broken_descriptions_are_handled() {
         port: 30_000,
         session_id: 1,
         codecs: vec![Law::Mu, Law::A],
+        srtp: Default::default(),
     };
     let ours = sdp::offer(&local);
     let mut random = Random::new([5, 6]);

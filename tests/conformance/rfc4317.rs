@@ -11,6 +11,7 @@ fn local() -> Local {
         port: 30_000,
         session_id: 1,
         codecs: vec![Law::Mu, Law::A],
+        srtp: Default::default(),
     }
 }
 

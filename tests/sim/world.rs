@@ -133,7 +133,9 @@ fn session_settings(user: &str, address: &str) -> session::Settings {
             port: 4000,
             session_id: 1,
             codecs: vec![Law::Mu, Law::A],
+            srtp: Default::default(),
         },
+        policy: Default::default(),
         timing: Timing::default(),
     }
 }

@@ -17,7 +17,15 @@ const BELOW_THE_LINE: [&str; 7] = [
 ];
 
 /// Packages below the line.
-const PURE_PACKAGES: [&str; 5] = ["bytes", "thiserror", "log", "rtp_rs", "rtcp_types"];
+const PURE_PACKAGES: [&str; 7] = [
+    "bytes",
+    "thiserror",
+    "log",
+    "md5",
+    "rtp_rs",
+    "rtcp_types",
+    "sha2",
+];
 
 /// Parts of `std` that touch the world.
 const IMPURE_STD: [&str; 8] = ["net", "thread", "fs", "env", "process", "os", "io", "path"];

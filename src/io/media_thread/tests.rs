@@ -41,6 +41,7 @@ fn negotiated(law: Law, remote: SocketAddr) -> Negotiated {
         remote: Some(remote),
         remote_rtcp: None,
         direction: Direction::SendRecv,
+        crypto: None,
     }
 }
 

@@ -14,7 +14,7 @@ use super::wire::{Arrived, Wire};
 use super::{CallError, Options};
 use crate::audio::FRAME;
 use crate::io::clock;
-use crate::sdp::Local;
+use crate::sdp::{Local, Srtp};
 use crate::sip::endpoint::{self, Endpoint};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::session::{self, Call, Ended, Party, Session};
@@ -96,9 +96,9 @@ fn settings(options: &Options, flow: Flow, port: u16) -> session::Settings {
     let contact = Uri::sip(Some(&options.from), address, Some(flow.local.port()));
     let [session_id, _] = clock::seed();
     session::Settings {
-        contact: match flow.transport {
-            Transport::Tcp => contact.with_param("transport", Some("tcp")),
-            Transport::Udp => contact,
+        contact: match flow.transport.uri_param() {
+            Some(transport) => contact.with_param("transport", Some(transport)),
+            None => contact,
         },
         server_name: "Ringwell call".to_owned(),
         local_media: Local {
@@ -107,7 +107,9 @@ fn settings(options: &Options, flow: Flow, port: u16) -> session::Settings {
             // A positive 64-bit number for every reader (RFC 8866 §5.2).
             session_id: session_id >> 2,
             codecs: options.laws.clone(),
+            srtp: Srtp::default(),
         },
+        policy: session::Policy::default(),
         timing: Timing::default(),
     }
 }
@@ -240,7 +242,13 @@ impl Phone {
             }
             session::Event::Confirmed => self.confirmed = Some(now),
             session::Event::Ended(ended) => self.ended = Some((ended, now)),
-            session::Event::Ringing | session::Event::Answered | session::Event::Digit(_) => {}
+            session::Event::Ringing
+            | session::Event::Answered
+            | session::Event::Digit(_)
+            | session::Event::Held(_)
+            | session::Event::EarlyMedia(_)
+            | session::Event::Referral(_)
+            | session::Event::Referred(_) => {}
         }
     }
 

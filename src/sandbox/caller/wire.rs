@@ -62,6 +62,7 @@ impl Wire {
                 let buffer = vec![0; MAX_MESSAGE];
                 Ok((Self::Udp { socket, buffer }, flow))
             }
+            Transport::Tls => Err(io::Error::from(io::ErrorKind::Unsupported)),
             Transport::Tcp => {
                 let socket = if remote.is_ipv4() {
                     tokio::net::TcpSocket::new_v4()?

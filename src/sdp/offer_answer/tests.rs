@@ -10,6 +10,7 @@ fn local() -> Local {
         port: 30_000,
         session_id: 77,
         codecs: vec![Law::Mu, Law::A],
+        srtp: Default::default(),
     }
 }
 
@@ -54,6 +55,7 @@ fn an_ordinary_offer_is_answered_exactly() {
         remote: Some(address("198.51.100.7:4000")),
         remote_rtcp: Some(address("198.51.100.7:4001")),
         direction: Direction::SendRecv,
+        crypto: None,
     };
     assert_eq!(negotiated, expected);
 }
@@ -64,6 +66,7 @@ fn the_offer_decides_the_order_of_codecs() {
     assert_eq!(taken(&audio("8 0", "")).1.law, Law::A);
     let only_mu = Local {
         codecs: vec![Law::Mu],
+        srtp: Default::default(),
         ..local()
     };
     assert_eq!(answer(&audio("8 0", ""), &only_mu).unwrap().1.law, Law::Mu);
@@ -268,6 +271,7 @@ fn our_offer_is_exact_and_concluded_by_its_answer() {
         remote: Some(address("198.51.100.7:4000")),
         remote_rtcp: Some(address("198.51.100.7:4001")),
         direction: Direction::RecvOnly,
+        crypto: None,
     };
     assert_eq!(negotiated, expected);
 }
@@ -313,6 +317,7 @@ fn two_of_us_agree_with_each_other() {
         port: 20_000,
         session_id: 9,
         codecs: vec![Law::A],
+        srtp: Default::default(),
     };
     let ours = offer(&here);
     let (theirs, at_there) = answer(&ours, &there).unwrap();

@@ -6,8 +6,7 @@ use std::hash::DefaultHasher;
 
 use super::{Endpoint, Refusal};
 use crate::sip::message::{Name, Rejected, Request, Response, StatusCode, Via};
-use crate::sip::next_hop::DEFAULT_PORT;
-use crate::sip::{Flow, Transmit, Transport, capabilities};
+use crate::sip::{Flow, Transmit, capabilities};
 
 /// Notes in the topmost Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4).
 pub(super) fn stamp(via: &mut Via, source: SocketAddr) {
@@ -26,7 +25,7 @@ pub(super) fn response_flow(via: Option<&Via>, flow: Flow) -> Flow {
     let Some(via) = via else {
         return flow;
     };
-    if flow.transport == Transport::Tcp || via.rport().is_some() {
+    if flow.transport.is_stream() || via.rport().is_some() {
         return flow;
     }
     sent_by(via, flow)
@@ -35,7 +34,7 @@ pub(super) fn response_flow(via: Option<&Via>, flow: Flow) -> Flow {
 /// The source address with the port of the Via's sent-by: where an answer goes that has neither
 /// `rport` nor an open connection.
 pub(super) fn sent_by(via: &Via, flow: Flow) -> Flow {
-    let port = via.port.unwrap_or(DEFAULT_PORT);
+    let port = via.port.unwrap_or_else(|| flow.transport.default_port());
     Flow {
         remote: SocketAddr::new(flow.remote.ip(), port),
         ..flow

@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::farewell::Farewell;
 use crate::sip::message::Request;
-use crate::sip::{Flow, SessionId, TransactionId, Transport};
+use crate::sip::{Flow, SessionId, TransactionId};
 
 /// What an endpoint remembers of a session.
 #[derive(Debug, Default)]
@@ -88,7 +88,7 @@ impl Sessions {
 
     /// Notes the path that a session was last heard on.
     pub(super) fn heard(&mut self, id: SessionId, flow: Flow) {
-        let connection = (flow.transport == Transport::Tcp).then_some(flow);
+        let connection = (flow.transport.is_stream()).then_some(flow);
         let Some(record) = self.records.get_mut(&id) else {
             return;
         };

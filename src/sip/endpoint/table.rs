@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::sip::message::Request;
 use crate::sip::transaction::{Client, ClientInvite, Key, Server, ServerInvite};
-use crate::sip::{Flow, SessionId, TransactionId, Transport};
+use crate::sip::{Flow, SessionId, TransactionId};
 
 /// One of the four machines.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Table {
         self.last += 1;
         let id = TransactionId(self.last);
         self.by_key.insert(entry.key.clone(), id);
-        if entry.flow.transport == Transport::Tcp {
+        if entry.flow.transport.is_stream() {
             self.by_connection.entry(entry.flow).or_default().insert(id);
         }
         self.kinds[entry.kind()] += 1;

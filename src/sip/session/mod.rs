@@ -44,11 +44,17 @@ mod info;
 mod inside;
 mod invite;
 mod media;
+mod policy;
+mod prack;
+mod refer;
 mod reinvite;
 mod reply;
+mod timer;
 mod update;
 
 pub use invite::Call;
+pub use policy::{Policy, ReliableProvisionals};
+pub use refer::{Referral, Referred};
 
 use accept::{Invited, Unacknowledged};
 use invite::{Inviting, Outgoing};
@@ -63,6 +69,8 @@ pub struct Settings {
     pub server_name: String,
     /// Our side of the media.
     pub local_media: Local,
+    /// What the line allows and asks for.
+    pub policy: Policy,
     /// The timers.
     pub timing: Timing,
 }
@@ -142,6 +150,15 @@ pub enum Event {
     Confirmed,
     /// A key was pressed, told by INFO (application/dtmf-relay): `0-9*#A-D`.
     Digit(char),
+    /// The peer has put us on hold, or has come back. [`Event::Negotiated`] comes beside it.
+    Held(bool),
+    /// Media before the answer (outgoing calls): what the provisional response described.
+    EarlyMedia(Negotiated),
+    /// News of the transfer that [`Session::refer`] began.
+    Referral(Referral),
+    /// The peer asks us to call somebody else, which its line allows; it has been answered 202 and is told
+    /// how it goes with [`Session::notify`].
+    Referred(Referred),
     /// The session is over; nothing follows.
     Ended(Ended),
 }
@@ -189,6 +206,8 @@ pub struct Session {
     /// Our INVITE and its ACK.
     outgoing: Option<Outgoing>,
     timers: Timers<Timer>,
+    /// Requests of ours inside the dialog that wait for their final response (BYE and INVITE apart).
+    pending: Vec<(TransactionId, Purpose)>,
     last_transaction: u64,
     outputs: VecDeque<Output>,
     events: VecDeque<Event>,
@@ -201,6 +220,22 @@ enum State {
     Established,
     Closing { bye: TransactionId, ended: Ended },
     Over,
+}
+
+/// What a request of ours inside the dialog is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(dead_code, reason = "dispatched on before they are all sent")]
+enum Purpose {
+    /// INVITE: hold, resume, another address, a refresh.
+    Reinvite,
+    /// UPDATE, for the same.
+    Update,
+    /// Acknowledges a provisional response.
+    Prack,
+    /// Transfers the peer.
+    Refer,
+    /// Tells the peer how its transfer goes.
+    Notify,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,7 +277,7 @@ impl Session {
             Input::Failed {
                 transaction,
                 status,
-            } => self.on_failed(transaction, status),
+            } => self.on_failed(transaction, status, now),
             Input::FlowLost => self.path = Path::Lost,
         }
     }
@@ -320,6 +355,7 @@ impl Session {
             parting: None,
             outgoing: None,
             timers: Timers::default(),
+            pending: Vec::new(),
             last_transaction: 0,
             outputs: VecDeque::new(),
             events: VecDeque::new(),
@@ -334,12 +370,28 @@ impl Session {
         {
             return self.on_invite_response(response, now);
         }
-        if response.status.is_final() {
-            self.on_bye_finished(transaction);
+        match self.purpose(transaction, response.status.is_final()) {
+            Some(Purpose::Reinvite) => self.on_reinvite_response(transaction, response, now),
+            Some(Purpose::Update) => self.on_update_response(response, now),
+            Some(Purpose::Prack) => self.on_prack_response(response, now),
+            Some(Purpose::Refer) => self.on_refer_response(response, now),
+            Some(Purpose::Notify) => {}
+            None if response.status.is_final() => self.on_bye_finished(transaction),
+            None => {}
         }
     }
 
-    fn on_failed(&mut self, transaction: TransactionId, status: StatusCode) {
+    /// What a request of ours is for; it is forgotten when its final response has come.
+    fn purpose(&mut self, transaction: TransactionId, is_final: bool) -> Option<Purpose> {
+        let index = self.pending.iter().position(|(id, _)| *id == transaction)?;
+        let (_, purpose) = self.pending[index];
+        if is_final {
+            self.pending.swap_remove(index);
+        }
+        Some(purpose)
+    }
+
+    fn on_failed(&mut self, transaction: TransactionId, status: StatusCode, now: Instant) {
         if self
             .outgoing
             .as_ref()
@@ -347,7 +399,16 @@ impl Session {
         {
             return self.on_invite_failed(status);
         }
-        self.on_bye_finished(transaction);
+        // No answer is treated as 408, a lost path as 503 (RFC 3261 §8.1.3.1).
+        let failed = Response::new(status);
+        match self.purpose(transaction, true) {
+            Some(Purpose::Reinvite) => self.on_reinvite_response(transaction, &failed, now),
+            Some(Purpose::Update) => self.on_update_response(&failed, now),
+            Some(Purpose::Prack) => self.on_prack_response(&failed, now),
+            Some(Purpose::Refer) => self.on_refer_response(&failed, now),
+            Some(Purpose::Notify) => {}
+            None => self.on_bye_finished(transaction),
+        }
     }
 
     /// The state is OVER: nothing follows.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::accept::Round;
 use super::{Event, Session, State, body};
 use crate::sip::TransactionId;
-use crate::sip::message::{Request, StatusCode};
+use crate::sip::message::{Request, Response, StatusCode};
 
 impl Session {
     pub(super) fn on_reinvite(
@@ -32,6 +32,14 @@ impl Session {
             return self.respond_status(transaction, invite, status);
         }
         self.renegotiate(transaction, invite, now);
+    }
+
+    pub(super) fn on_reinvite_response(
+        &mut self,
+        _transaction: TransactionId,
+        _response: &Response,
+        _now: Instant,
+    ) {
     }
 
     fn renegotiate(&mut self, transaction: TransactionId, invite: &Request, now: Instant) {

@@ -46,7 +46,9 @@ fn settings() -> Settings {
             port: 4000,
             session_id: 77,
             codecs: vec![Law::Mu, Law::A],
+            srtp: Default::default(),
         },
+        policy: Default::default(),
         timing: Timing::default(),
     }
 }

@@ -1,10 +1,14 @@
 //! UPDATE from the peer (RFC 3311 §5.2): a target refresh, with or without an offer.
 
+use std::time::Instant;
+
 use super::{Event, Session, State, body};
 use crate::sip::TransactionId;
-use crate::sip::message::{Request, StatusCode};
+use crate::sip::message::{Request, Response, StatusCode};
 
 impl Session {
+    pub(super) fn on_update_response(&mut self, _response: &Response, _now: Instant) {}
+
     pub(super) fn on_update(&mut self, transaction: TransactionId, update: &Request) {
         let offer = match body::offer_in(update) {
             Ok(offer) => offer,

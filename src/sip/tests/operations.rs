@@ -120,7 +120,9 @@ fn settings() -> session::Settings {
             port: 4000,
             session_id: 1,
             codecs: vec![Law::Mu],
+            srtp: Default::default(),
         },
+        policy: Default::default(),
         timing: Timing::default(),
     }
 }

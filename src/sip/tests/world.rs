@@ -90,7 +90,9 @@ impl Party {
                 port: 4000,
                 session_id: 7,
                 codecs: vec![Law::Mu, Law::A],
+                srtp: Default::default(),
             },
+            policy: Default::default(),
             timing: Timing::default(),
         }
     }

@@ -69,6 +69,7 @@ pub(super) async fn far_end(transport: Transport, manner: Manner) -> FarEnd {
             let address = socket.local_addr().unwrap();
             (Link::Udp(socket), address)
         }
+        Transport::Tls => unreachable!("not tested"),
         Transport::Tcp => {
             let listener = TcpListener::bind((LOCALHOST, 0)).await.unwrap();
             let address = listener.local_addr().unwrap();
@@ -93,9 +94,9 @@ pub(super) async fn far_end(transport: Transport, manner: Manner) -> FarEnd {
         said_goodbye: false,
         over: false,
     };
-    let suffix = match transport {
-        Transport::Udp => "",
-        Transport::Tcp => ";transport=tcp",
+    let suffix = match transport.uri_param() {
+        None => String::new(),
+        Some(name) => format!(";transport={name}"),
     };
     FarEnd {
         target: format!("sip:assistant@{address}{suffix}"),
@@ -208,7 +209,9 @@ impl Answering {
                 port: self.socket.local_addr().unwrap().port(),
                 session_id: 1,
                 codecs: vec![Law::Mu, Law::A],
+                srtp: Default::default(),
             },
+            policy: Default::default(),
             timing: Default::default(),
         }
     }
@@ -298,7 +301,7 @@ impl Answering {
                 }
                 session::Event::Confirmed => self.say("hello. how can i help you today?"),
                 session::Event::Ended(_) => self.over = true,
-                session::Event::Ringing | session::Event::Answered | session::Event::Digit(_) => {}
+                _ => {}
             }
         }
         self.session = Some((id, session));

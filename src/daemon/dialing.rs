@@ -1,0 +1,16 @@
+//! Calls that the box makes: which way they go and as whom.
+
+use crate::sip::Flow;
+use crate::sip::session::{Call, Policy};
+
+/// A way to call somebody.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "read when a transfer dials")]
+pub(crate) struct Dial {
+    /// Whom, and as whom.
+    pub(crate) call: Call,
+    /// The path of the INVITE.
+    pub(crate) flow: Flow,
+    /// The line's rules.
+    pub(crate) policy: Policy,
+}
