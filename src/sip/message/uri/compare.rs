@@ -12,6 +12,9 @@ impl Uri {
     /// Whether two URIs mean the same by RFC 3261 §19.1.4 (RFC 3966 §5 for tel, the text for other schemes).
     #[must_use]
     pub fn equivalent(&self, other: &Self) -> bool {
+        if self.text == other.text {
+            return true;
+        }
         if self.scheme != other.scheme {
             return false;
         }
@@ -48,10 +51,9 @@ fn dialled(number: Option<Bytes>) -> Vec<u8> {
 
 /// Parameters in both must match; the decisive ones must be in both or neither.
 fn same_params(one: &Params, two: &Params) -> bool {
-    let shared_match = one.iter().all(|(name, value)| {
-        let name = String::from_utf8_lossy(name);
-        !two.contains(&name) || same_value(two, &name, value)
-    });
+    let shared_match = one
+        .iter()
+        .all(|(name, value)| value_of(two, name).is_none_or(|other| is_value(&other, value)));
     shared_match
         && DECISIVE
             .iter()
@@ -60,14 +62,19 @@ fn same_params(one: &Params, two: &Params) -> bool {
 
 fn all_match(one: &Params, two: &Params) -> bool {
     one.iter()
-        .all(|(name, value)| same_value(two, &String::from_utf8_lossy(name), value))
+        .all(|(name, value)| value_of(two, name).is_some_and(|other| is_value(&other, value)))
 }
 
-fn same_value(params: &Params, name: &str, value: Option<&Bytes>) -> bool {
-    let value = unescape(&value.cloned().unwrap_or_default());
-    params
-        .get(name)
-        .is_some_and(|other| unescape(&other).eq_ignore_ascii_case(&value))
+/// The value of a parameter whose name may be any bytes; empty for a flag.
+fn value_of(params: &Params, name: &[u8]) -> Option<Bytes> {
+    let mut params = params.iter();
+    let (_, value) = params.find(|(other, _)| other.eq_ignore_ascii_case(name))?;
+    Some(value.cloned().unwrap_or_default())
+}
+
+fn is_value(one: &Bytes, two: Option<&Bytes>) -> bool {
+    let two = two.map(unescape).unwrap_or_default();
+    unescape(one).eq_ignore_ascii_case(&two)
 }
 
 /// Headers count wholly, in any order.

@@ -220,3 +220,21 @@ fn different_uris_do_not() {
         assert!(!uri(two).equivalent(&uri(one)), "{two} {one}");
     }
 }
+
+#[test]
+fn every_uri_is_its_own_equivalent() {
+    for text in [
+        &b"tel:+15550100;phone-c\xff=1"[..],
+        b"sip:a@b;p\xfe;p\xfe=2",
+        b"sip:a@b;x=1;x=2",
+    ] {
+        let uri = Uri::parse(text.to_vec()).unwrap();
+        assert!(uri.equivalent(&uri.clone()), "{uri}");
+    }
+    let (one, two) = ("sip:a@b;x\u{e9}=1", "sip:a@b;x\u{e9}=2");
+    assert!(
+        !Uri::parse(one)
+            .unwrap()
+            .equivalent(&Uri::parse(two).unwrap())
+    );
+}
