@@ -7,6 +7,8 @@ mod baresip;
 mod endings;
 mod faults;
 mod lab;
+mod linphone;
 mod phones;
 mod sipp;
+mod soak;
 mod torture;

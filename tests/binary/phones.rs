@@ -1,4 +1,4 @@
-//! baresip, an independent telephone, over UDP and over TCP.
+//! baresip and linphone, two independent telephones.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use ringwell::sandbox::tone_speech;
 
 use crate::baresip::Baresip;
 use crate::lab::Lab;
+use crate::linphone::Linphone;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -116,4 +117,62 @@ fn baresip_over_udp_is_hung_up_on() {
 #[test]
 fn baresip_over_tcp_is_hung_up_on() {
     is_hung_up_on("tcp");
+}
+
+/// A port for SIP that no other laboratory of this run uses; audio has those above it.
+fn phone_port(lab: &Lab) -> u16 {
+    let [_, network, laboratory, _] = lab.ip.octets();
+    42_000 + u16::from(laboratory) * 20 + u16::from(network % 2) * 10
+}
+
+#[test]
+fn linphone_hears_the_greeting_holds_resumes_presses_a_key_and_hangs_up() {
+    let lab = Lab::start(&[]);
+    let says = says(&lab, "");
+    let folder = lab.dir.path().join("linphone");
+    let mut phone = Linphone::start(&folder, phone_port(&lab), &says, "");
+    phone.command(&format!("call {}", lab.uri("assistant")));
+    phone.wait_for("Media streams established");
+    lasts(&lab, 6);
+    let greeting = read(&phone.heard());
+    phone.command("pause 1");
+    phone.wait_for("is now paused");
+    lasts(&lab, 9);
+    phone.command("resume 1");
+    lasts(&lab, 10);
+    phone.command("0");
+    lasts(&lab, 18);
+    phone.command("terminate");
+    phone.wait_for("ended");
+    lab.is_idle(PATIENCE);
+    assert!(greeting.contains("how can i help you?"), "{greeting}");
+    let after = read(&phone.heard());
+    assert!(after.contains("what is your e-mail address?"), "{after}");
+    lab.tickets_are(1, PATIENCE);
+}
+
+#[test]
+fn baresip_holds_and_resumes() {
+    let lab = Lab::start(&[]);
+    let says = says(&lab, "");
+    let folder = lab.dir.path().join("baresip");
+    let mut phone = Baresip::start(&folder, lab.neighbour(9), "udp", &says);
+    phone.command("dial", &lab.uri("assistant"));
+    phone.wait_for("CALL_ESTABLISHED", PATIENCE);
+    lasts(&lab, 6);
+    phone.command("hold", "");
+    lasts(&lab, 9);
+    phone.command("resume", "");
+    lasts(&lab, 11);
+    phone.command("sndcode", "0");
+    lasts(&lab, 18);
+    phone.command("hangup", "");
+    phone.wait_for("CALL_CLOSED", PATIENCE);
+    lab.is_idle(PATIENCE);
+    // Its recorder ends with the first hold, so that what the key did is read off the ticket.
+    let heard = read(&phone.heard());
+    assert!(heard.contains("how can i help you?"), "{heard}");
+    let ticket = &lab.tickets_are(1, PATIENCE)[0];
+    let contents = ticket["contents"].as_str().expect("a text");
+    assert!(contents.contains("person"), "{ticket:#}");
 }
