@@ -7,6 +7,8 @@ mod architecture;
 mod documents;
 #[path = "tidy/queues.rs"]
 mod queues;
+#[path = "tidy/rfc.rs"]
+mod rfc;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/style.rs"]
