@@ -126,9 +126,9 @@ impl Session {
         round: Round,
         now: Instant,
     ) {
-        let response = self
-            .reply_with_contact(invite, StatusCode::OK)
-            .with_body(body::SDP, body);
+        let response = self.reply_with_contact(invite, StatusCode::OK);
+        let response = self.with_timer(response, invite, now);
+        let response = response.with_body(body::SDP, body);
         let timing = self.settings.timing;
         self.unacknowledged = Some(Unacknowledged {
             transaction,
@@ -165,6 +165,10 @@ impl Session {
             let response = self.reply(invite, StatusCode::NOT_ACCEPTABLE);
             return Err(response.with_header(Name::Accept, capabilities::ACCEPT));
         }
+        if let Some(refusal) = self.interval_refusal(invite) {
+            return Err(refusal);
+        }
+        self.learn(&invite.headers);
         let offer = body::offer_in(invite).map_err(|foreign| self.foreign_body(invite, foreign))?;
         let Some(offer) = offer else {
             return Ok(None);

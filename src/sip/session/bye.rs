@@ -51,6 +51,24 @@ pub(super) fn unusable_answer(refused: &Refused) -> Closing {
     )
 }
 
+/// The session was not refreshed in time (RFC 4028 §10).
+pub(super) fn expired() -> Closing {
+    failed(
+        Party::Network,
+        StatusCode::REQUEST_TIMEOUT,
+        "session expired".to_owned(),
+    )
+}
+
+/// The peer knows of no such dialog, or does not answer inside it (RFC 3261 §12.2.1.2).
+pub(super) fn lost(status: StatusCode) -> Closing {
+    let text = match status {
+        StatusCode::CALL_DOES_NOT_EXIST => "the far end has lost the call",
+        _ => "the far end does not answer",
+    };
+    failed(Party::Network, status, text.to_owned())
+}
+
 fn failed(by: Party, status: StatusCode, text: String) -> Closing {
     Closing {
         reason: Reason::sip(status.0, text.clone()),

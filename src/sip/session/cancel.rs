@@ -67,7 +67,7 @@ impl Session {
 }
 
 /// The CANCEL of an INVITE: all that identifies it, and nothing it asked for (RFC 3261 §9.1).
-fn cancel_of(invite: &Request, text: String) -> Request {
+pub(super) fn cancel_of(invite: &Request, text: String) -> Request {
     let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
     cancel.headers.push(Name::MaxForwards, MAX_FORWARDS);
     for name in [Name::Route, Name::From, Name::To, Name::CallId] {

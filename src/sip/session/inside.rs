@@ -29,12 +29,13 @@ impl Session {
         }
         self.flow = flow;
         self.path = Path::Up;
+        self.learn(&request.headers);
         let leaving = matches!(self.state, State::Closing { .. } | State::Over);
         match request.method {
             Method::Bye => self.on_bye(transaction, request),
             _ if leaving => self.respond_status(transaction, request, gone),
             Method::Invite => self.on_reinvite(transaction, request, now),
-            Method::Update => self.on_update(transaction, request),
+            Method::Update => self.on_update(transaction, request, now),
             Method::Info => self.on_info(transaction, request),
             Method::Options => self.on_options(transaction, request),
             _ => self.respond_not_allowed(transaction, request),

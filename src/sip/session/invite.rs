@@ -8,7 +8,9 @@ use super::bye::{finished, lossy, unusable_answer};
 use super::cancel::Cancel;
 use super::{Event, Output, Party, Session, Settings, State, body};
 use crate::sip::dialog::{Dialog, MAX_FORWARDS};
-use crate::sip::message::{CSeq, Method, Name, NameAddr, Request, Response, StatusCode, Uri};
+use crate::sip::message::{
+    CSeq, Method, Name, NameAddr, Reason, Request, Response, StatusCode, Uri,
+};
 use crate::sip::{Flow, Random, TransactionId, capabilities};
 
 /// Whom to call, and as whom.
@@ -87,6 +89,7 @@ impl Session {
         if !capabilities::SUPPORTED.is_empty() {
             invite = invite.with_header(Name::Supported, capabilities::supported());
         }
+        self.ask_for_timer(&mut invite);
         invite.with_body(body::SDP, offer)
     }
 
@@ -95,6 +98,7 @@ impl Session {
             0..200 => self.on_provisional(response),
             200..300 if matches!(self.state, State::Inviting(_)) => self.on_answered(response, now),
             200..300 => self.on_answered_again(response),
+            422 if self.raise_interval(&response.headers) => self.invite_again(response),
             _ => self.on_refused(response),
         }
     }
@@ -138,8 +142,11 @@ impl Session {
         let Some(outgoing) = &self.outgoing else {
             return;
         };
+        let asked = outgoing.invite.headers.clone();
         self.dialog = Dialog::uac(&outgoing.invite, response);
         self.acknowledge();
+        self.learn(&response.headers);
+        self.take_timer(&asked, &response.headers, now);
         let answer = body::answer_in(response);
         let concluded = self.media.conclude(answer.unwrap_or_default());
         match (concluded, inviting.cancel) {
@@ -171,12 +178,42 @@ impl Session {
         };
         let flow = crate::sip::next_hop::next_hop(fork.next_hop(), self.flow, self.path);
         let cseq = outgoing.invite.cseq().map_or(0, |cseq| cseq.number);
-        let (ack, bye) = (fork.ack(cseq), fork.request(Method::Bye));
+        let (ack, mut bye) = (fork.ack(cseq), fork.request(Method::Bye));
+        bye.headers.push(
+            Name::Reason,
+            Reason::sip(StatusCode::OK.0, "answered elsewhere"),
+        );
         self.put(Output::Ack { request: ack, flow });
         let transaction = self.new_transaction();
         self.put(Output::Request {
             transaction,
             request: bye,
+            flow,
+        });
+    }
+
+    /// 422: once more, for a longer session.
+    fn invite_again(&mut self, response: &Response) {
+        let (State::Inviting(inviting), Some(outgoing)) = (&mut self.state, &self.outgoing) else {
+            return;
+        };
+        if inviting.cancel != Cancel::No {
+            return self.on_refused(response);
+        }
+        inviting.provisional = false;
+        let flow = outgoing.flow;
+        let request = self.invite_with_longer_interval(&outgoing.invite);
+        self.dialog = None;
+        let transaction = self.new_transaction();
+        self.outgoing = Some(Outgoing {
+            transaction,
+            invite: Box::new(request.clone()),
+            flow,
+            ack: None,
+        });
+        self.put(Output::Request {
+            transaction,
+            request,
             flow,
         });
     }

@@ -2,17 +2,45 @@
 
 use bytes::Bytes;
 
-use crate::sdp::{self, Local, Negotiated, NoCommonCodec, SessionDescription};
+use crate::sdp::{self, Direction, Local, Negotiated, NoCommonCodec, Origin, SessionDescription};
 use crate::sip::message::StatusCode;
 
 /// Our side of the media.
 #[derive(Debug)]
 pub(super) struct Media {
-    local: Local,
+    /// What we stand for.
+    stance: Stance,
+    /// What we want to stand for: to be offered, or put into the next answer.
+    wanted: Option<Stance>,
     /// Our latest description that stands.
     ours: Option<SessionDescription>,
+    /// Whose latest description that stands.
+    theirs: Option<Origin>,
+    agreed: Option<Negotiated>,
     /// Our offer that waits for its answer.
-    offered: Option<SessionDescription>,
+    offered: Option<Offered>,
+    /// Our offer that was not taken, while no other description has followed.
+    withdrawn: Option<SessionDescription>,
+    /// Whether the latest agreement changed anything.
+    is_news: bool,
+    /// Whether our latest description let us send, so that the peer's tells whether it holds us.
+    sends: bool,
+    /// The peer holds us.
+    held: bool,
+}
+
+/// What our descriptions are made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stance {
+    pub(super) local: Local,
+    /// We hold the peer.
+    pub(super) holds: bool,
+}
+
+#[derive(Debug)]
+struct Offered {
+    description: SessionDescription,
+    stance: Stance,
 }
 
 /// A description that cannot be taken.
@@ -49,38 +77,86 @@ impl Refused {
 impl Media {
     pub(super) fn new(local: Local) -> Self {
         Self {
-            local,
+            stance: Stance {
+                local,
+                holds: false,
+            },
+            wanted: None,
             ours: None,
+            theirs: None,
+            agreed: None,
             offered: None,
+            withdrawn: None,
+            is_news: true,
+            sends: true,
+            held: false,
         }
     }
 
-    /// Answers an offer. A refused one changes nothing.
+    /// Answers an offer, with what we want by now. A refused one changes nothing.
     pub(super) fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), Refused> {
         let offer = SessionDescription::parse(offer).map_err(Refused::Unreadable)?;
-        let (answer, negotiated) =
-            sdp::answer(&offer, &self.local).map_err(Refused::NoCommonCodec)?;
+        let stance = self.wanted.as_ref().unwrap_or(&self.stance);
+        let (mut answer, mut negotiated) =
+            sdp::answer(&offer, &stance.local).map_err(Refused::NoCommonCodec)?;
+        if stance.holds {
+            negotiated.direction = negotiated.direction.within(Direction::SendOnly);
+            answer = answer.with_direction(negotiated.direction);
+        }
+        let same_version = self.theirs.as_ref() == Some(&offer.origin);
+        self.is_news = !same_version || self.agreed.as_ref() != Some(&negotiated);
+        if let Some(wanted) = self.wanted.take() {
+            self.stance = wanted;
+        }
         let answer = self.following(answer);
         let body = answer.write();
-        self.ours = Some(answer);
+        self.stand(answer, offer.origin);
+        self.agreed = Some(negotiated.clone());
+        self.sends = true;
         Ok((body, negotiated))
     }
 
-    /// Makes an offer; it stands until [`Self::conclude`].
+    /// Makes an offer of all we can; it stands until [`Self::conclude`]. While the peer holds us it
+    /// says what we would do, not what we may (RFC 3261 §14.2, RFC 6337 §5.3).
     pub(super) fn offer(&mut self) -> Bytes {
-        let offer = self.following(sdp::offer(&self.local));
-        let body = offer.write();
-        self.offered = Some(offer);
-        body
+        let stance = self.wanted.as_ref().unwrap_or(&self.stance).clone();
+        let mut offer = sdp::offer(&stance.local);
+        if let Some(last) = &self.ours {
+            offer = in_the_place_of(offer, last);
+        }
+        let direction = self.direction(stance.holds);
+        self.put(offer.with_direction(direction), stance)
+    }
+
+    /// Offers what we want to change; where that is nothing, the session as it is (RFC 4028 §7.4).
+    pub(super) fn reoffer(&mut self) -> Bytes {
+        let wanted = self.wanted.clone().unwrap_or_else(|| self.stance.clone());
+        match self.ours.clone() {
+            Some(last) if wanted == self.stance => self.put(last, wanted),
+            Some(last) if wanted.local == self.stance.local => {
+                let direction = self.direction(wanted.holds);
+                self.put(last.with_direction(direction), wanted)
+            }
+            _ => self.offer(),
+        }
     }
 
     /// Takes the answer to our offer.
     pub(super) fn conclude(&mut self, answer: Option<Bytes>) -> Result<Negotiated, Refused> {
-        let offer = self.offered.take().ok_or(Refused::Missing)?;
+        let offered = self.offered.take().ok_or(Refused::Missing)?;
         let answer = answer.ok_or(Refused::Missing)?;
         let answer = SessionDescription::parse(&answer).map_err(Refused::Unreadable)?;
+        let offer = offered.description;
         let negotiated = sdp::conclude(&offer, &answer).map_err(Refused::NoCommonCodec)?;
-        self.ours = Some(offer);
+        self.is_news = self.stance != offered.stance || self.agreed.as_ref() != Some(&negotiated);
+        self.wanted = self.wanted.take().filter(|it| *it != offered.stance);
+        self.stance = offered.stance;
+        self.sends = offer
+            .media
+            .iter()
+            .any(|media| media.port != 0 && offer.direction_of(media).sends());
+        self.stand(offer, answer.origin);
+        self.agreed = Some(negotiated.clone());
         Ok(negotiated)
     }
 
@@ -89,10 +165,107 @@ impl Media {
         self.offered.is_some()
     }
 
-    fn following(&self, next: SessionDescription) -> SessionDescription {
-        match self.offered.as_ref().or(self.ours.as_ref()) {
-            Some(last) => next.succeeding(last),
-            None => next,
+    /// Whether the latest answer, ours or theirs, changed anything: a refresh does not.
+    pub(super) fn is_news(&self) -> bool {
+        self.is_news
+    }
+
+    /// Changes what we want.
+    pub(super) fn want(&mut self, change: impl FnOnce(&mut Stance)) {
+        let last = self.wanted.as_ref().unwrap_or(&self.stance);
+        change(self.wanted.insert(last.clone()));
+    }
+
+    /// Whether there is something to offer that is not on its way.
+    pub(super) fn wants_offer(&self) -> bool {
+        let now = self.offered.as_ref().map_or(&self.stance, |it| &it.stance);
+        self.wanted.as_ref().is_some_and(|wanted| wanted != now)
+    }
+
+    /// Whether the offer on its way would change our side.
+    pub(super) fn is_changing(&self) -> bool {
+        let offered = self.offered.as_ref();
+        offered.is_some_and(|offered| offered.stance != self.stance)
+    }
+
+    /// Our offer was not taken; what we want is still wanted.
+    pub(super) fn withdraw(&mut self) {
+        let offered = self.offered.take().map(|offered| offered.description);
+        self.withdrawn = offered.or(self.withdrawn.take());
+    }
+
+    /// Our offer was refused, and is not wanted any more.
+    pub(super) fn decline(&mut self) {
+        let refused = self.offered.as_ref().map(|offered| &offered.stance);
+        self.wanted = self.wanted.take().filter(|it| Some(it) != refused);
+        self.withdraw();
+    }
+
+    /// Whether the peer has just put us on hold, or ended it, by what was agreed.
+    pub(super) fn hold_changed(&mut self, negotiated: &Negotiated) -> Option<bool> {
+        let held = match (negotiated.direction.sends(), self.sends) {
+            (true, _) => false,
+            (false, true) => true,
+            (false, false) => self.held,
+        };
+        (std::mem::replace(&mut self.held, held) != held).then_some(held)
+    }
+
+    /// A stream that was only received is held by being inactive (RFC 3264 §8.4).
+    fn direction(&self, holds: bool) -> Direction {
+        match (holds, self.held) {
+            (false, _) => Direction::SendRecv,
+            (true, false) => Direction::SendOnly,
+            (true, true) => Direction::Inactive,
         }
     }
+
+    fn put(&mut self, description: SessionDescription, stance: Stance) -> Bytes {
+        let description = self.following(description);
+        let body = description.write();
+        self.offered = Some(Offered {
+            description,
+            stance,
+        });
+        body
+    }
+
+    fn stand(&mut self, ours: SessionDescription, theirs: Origin) {
+        self.ours = Some(ours);
+        self.theirs = Some(theirs);
+        self.withdrawn = None;
+    }
+
+    /// The version counts from our latest description, taken or not; the one that stands keeps its own.
+    fn following(&self, next: SessionDescription) -> SessionDescription {
+        let offered = self.offered.as_ref().map(|offered| &offered.description);
+        let next = match offered.or(self.ours.as_ref()) {
+            Some(last) => next.succeeding(last),
+            None => next,
+        };
+        match &self.withdrawn {
+            Some(withdrawn) if self.ours.as_ref() != Some(&next) => next.succeeding(withdrawn),
+            _ => next,
+        }
+    }
+}
+
+/// The streams of a later description have the places of the earlier ones; those refused stay refused
+/// (RFC 3264 §8).
+fn in_the_place_of(mut next: SessionDescription, last: &SessionDescription) -> SessionDescription {
+    let from = last.media.iter().position(|media| media.port != 0);
+    let fresh = std::mem::take(&mut next.media);
+    next.media = last.media.clone();
+    for media in &mut next.media {
+        media.port = 0;
+        media.connection = None;
+        media.attributes.clear();
+    }
+    for (index, media) in (from.unwrap_or(0)..).zip(fresh) {
+        match next.media.get_mut(index) {
+            Some(place) => *place = media,
+            None => next.media.push(media),
+        }
+    }
+    next
 }

@@ -44,6 +44,7 @@ mod info;
 mod inside;
 mod invite;
 mod media;
+mod modify;
 mod policy;
 mod prack;
 mod refer;
@@ -59,6 +60,8 @@ pub use refer::{Referral, Referred};
 use accept::{Invited, Unacknowledged};
 use invite::{Inviting, Outgoing};
 use media::Media;
+use modify::Modification;
+use timer::SessionTimer;
 
 /// What a session needs to know.
 #[derive(Clone, Debug)]
@@ -199,6 +202,8 @@ pub struct Session {
     /// Of an outgoing call only from the first tagged response on.
     dialog: Option<Dialog>,
     media: Media,
+    modification: Modification,
+    session_timer: SessionTimer,
     /// A 2xx of ours that waits for its ACK.
     unacknowledged: Option<Unacknowledged>,
     /// The wish to hang up, waiting for that ACK (RFC 3261 §15).
@@ -248,6 +253,14 @@ enum Timer {
     NoAck,
     /// Gives up waiting for the endpoint's word on the BYE.
     Closed,
+    /// Refreshes the session (RFC 4028).
+    Refresh,
+    /// Ends the session that was not refreshed.
+    Expire,
+    /// Tries our change of the session again.
+    Retry,
+    /// Gives up our re-INVITE.
+    Stalled,
 }
 
 /// Outputs and events a session holds, each. One input gives at most four of either and the owner
@@ -280,6 +293,7 @@ impl Session {
             } => self.on_failed(transaction, status, now),
             Input::FlowLost => self.path = Path::Lost,
         }
+        self.modify(now);
     }
 
     /// Time has come to [`Self::poll_timeout`].
@@ -290,8 +304,13 @@ impl Session {
                 Timer::Repeat => self.repeat_2xx(now),
                 Timer::NoAck => self.on_no_ack(now),
                 Timer::Closed => self.on_closed(),
+                Timer::Refresh => self.on_refresh_due(),
+                Timer::Expire => self.on_session_expired(now),
+                Timer::Retry => {}
+                Timer::Stalled => self.on_reinvite_stalled(),
             }
         }
+        self.modify(now);
     }
 
     /// Ends the call in whatever way its state asks for: BYE, CANCEL, or a refusal. The text goes
@@ -350,6 +369,8 @@ impl Session {
             path: Path::Up,
             dialog: None,
             media: Media::new(settings.local_media.clone()),
+            modification: Modification::default(),
+            session_timer: SessionTimer::default(),
             settings,
             unacknowledged: None,
             parting: None,
@@ -376,7 +397,10 @@ impl Session {
             Some(Purpose::Prack) => self.on_prack_response(response, now),
             Some(Purpose::Refer) => self.on_refer_response(response, now),
             Some(Purpose::Notify) => {}
-            None if response.status.is_final() => self.on_bye_finished(transaction),
+            None if response.status.is_final() => {
+                self.repeat_ack(transaction, response);
+                self.on_bye_finished(transaction);
+            }
             None => {}
         }
     }
@@ -438,7 +462,14 @@ impl Session {
     }
 
     fn tell(&mut self, event: Event) {
+        let held = match &event {
+            Event::Negotiated(negotiated) => self.media.hold_changed(negotiated),
+            _ => None,
+        };
         push(&mut self.events, event);
+        if let Some(held) = held {
+            push(&mut self.events, Event::Held(held));
+        }
     }
 }
 

@@ -1,11 +1,12 @@
-//! INVITE inside the dialog: hold, resume, another address or codec (RFC 3261 §14.2, RFC 5407).
+//! The peer's INVITE inside the dialog: hold, resume, another address or codec, a refresh
+//! (RFC 3261 §14.2, RFC 5407).
 
 use std::time::Instant;
 
 use super::accept::Round;
 use super::{Event, Session, State, body};
 use crate::sip::TransactionId;
-use crate::sip::message::{Request, Response, StatusCode};
+use crate::sip::message::{Request, StatusCode};
 
 impl Session {
     pub(super) fn on_reinvite(
@@ -34,15 +35,10 @@ impl Session {
         self.renegotiate(transaction, invite, now);
     }
 
-    pub(super) fn on_reinvite_response(
-        &mut self,
-        _transaction: TransactionId,
-        _response: &Response,
-        _now: Instant,
-    ) {
-    }
-
     fn renegotiate(&mut self, transaction: TransactionId, invite: &Request, now: Instant) {
+        if let Some(refusal) = self.interval_refusal(invite) {
+            return self.respond(transaction, refusal);
+        }
         let offer = match body::offer_in(invite) {
             Ok(offer) => offer,
             Err(foreign) => {
@@ -62,7 +58,7 @@ impl Session {
             dialog.refresh_target(invite.contact());
         }
         self.answer_invite(transaction, invite, body, Round::Again, now);
-        if let Some(negotiated) = negotiated {
+        if let Some(negotiated) = negotiated.filter(|_| self.media.is_news()) {
             self.tell(Event::Negotiated(negotiated));
         }
     }

@@ -10,6 +10,8 @@ use crate::sip::message::{Message, Method, Name, NameAddr, parse};
 mod called;
 mod calling;
 mod inside;
+mod modify;
+mod timer;
 
 const INVITE_TRANSACTION: TransactionId = TransactionId(500);
 
@@ -194,6 +196,15 @@ impl Bench {
     fn negotiated(&mut self) -> Negotiated {
         match self.session.poll_event() {
             Some(Event::Negotiated(negotiated)) => negotiated,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Whether the next event tells of a hold.
+    fn held(&mut self) -> Option<bool> {
+        match self.session.poll_event() {
+            Some(Event::Held(held)) => Some(held),
+            None => None,
             other => panic!("{other:?}"),
         }
     }

@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use super::{Event, Session, State, body};
 use crate::sip::TransactionId;
-use crate::sip::message::{Request, Response, StatusCode};
+use crate::sip::message::{Request, StatusCode};
 
 impl Session {
-    pub(super) fn on_update_response(&mut self, _response: &Response, _now: Instant) {}
-
-    pub(super) fn on_update(&mut self, transaction: TransactionId, update: &Request) {
+    pub(super) fn on_update(&mut self, transaction: TransactionId, update: &Request, now: Instant) {
+        if let Some(refusal) = self.interval_refusal(update) {
+            return self.respond(transaction, refusal);
+        }
         let offer = match body::offer_in(update) {
             Ok(offer) => offer,
             Err(foreign) => {
@@ -29,7 +30,9 @@ impl Session {
             match self.media.answer(&offer) {
                 Ok((answer, negotiated)) => {
                     response = response.with_body(body::SDP, answer);
-                    self.tell(Event::Negotiated(negotiated));
+                    if self.media.is_news() {
+                        self.tell(Event::Negotiated(negotiated));
+                    }
                 }
                 Err(refused) => {
                     let response = self.refused_offer(update, &refused);
@@ -39,6 +42,9 @@ impl Session {
         }
         if let Some(dialog) = &mut self.dialog {
             dialog.refresh_target(update.contact());
+        }
+        if matches!(self.state, State::Established) {
+            response = self.with_timer(response, update, now);
         }
         self.respond(transaction, response);
     }

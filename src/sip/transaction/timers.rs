@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-/// How many timers of one machine run at the same time at most: a retransmission timer and a
-/// patience timer, and one to spare for a session. Setting one more is a programming error.
-const TIMERS_MAX: usize = 3;
+/// How many timers of one machine run at the same time at most: a transaction has a retransmission
+/// timer and a patience timer; a session repeats, waits, refreshes and tries again. Setting one more
+/// is a programming error.
+const TIMERS_MAX: usize = 10;
 
 /// A table of running timers.
 #[derive(Clone, Debug)]

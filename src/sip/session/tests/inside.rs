@@ -78,6 +78,7 @@ fn hold_resume_and_a_new_address() {
     assert!(body(&hold).contains("a=recvonly"));
     assert!(body(&hold).contains("o=- 77 2 "), "{}", body(&hold));
     assert_eq!(bench.negotiated().direction, Direction::RecvOnly);
+    assert_eq!(bench.held(), Some(true));
     bench.ack("");
     assert!(bench.session.poll_event().is_none());
 
@@ -86,9 +87,166 @@ fn hold_resume_and_a_new_address() {
     let negotiated = bench.negotiated();
     assert_eq!(negotiated.direction, Direction::SendRecv);
     assert_eq!(negotiated.remote, Some("192.0.2.7:6000".parse().unwrap()));
+    assert_eq!(bench.held(), Some(false));
     bench.ack("");
     bench.run_until(60_000);
     assert!(bench.session.poll_output().is_none());
+}
+
+/// RFC 3264 §8.4 and its predecessor's way; also for the whole description at once.
+#[test]
+fn a_hold_has_three_forms_and_ends_with_new_payload_types() {
+    let live = sdp("192.0.2.1", "");
+    for (offer, answer) in [
+        (sdp("192.0.2.1", "a=sendonly\r\n"), "a=recvonly"),
+        (sdp("192.0.2.1", "a=inactive\r\n"), "a=inactive"),
+        (sdp("0.0.0.0", ""), "a=recvonly"),
+        (sdp("0.0.0.0", "a=sendonly\r\n"), "a=recvonly"),
+        (sdp("0.0.0.0", "a=inactive\r\n"), "a=inactive"),
+        (
+            live.replace("t=0 0\r\n", "t=0 0\r\na=sendonly\r\n"),
+            "a=recvonly",
+        ),
+        (
+            live.replace("t=0 0\r\n", "t=0 0\r\na=inactive\r\n"),
+            "a=inactive",
+        ),
+    ] {
+        for method in ["INVITE", "UPDATE"] {
+            let mut bench = Bench::confirmed();
+            let response = bench.inside(method, &[SDP_TYPE], &offer);
+            assert!(
+                body(&response).contains(answer),
+                "{offer}\n{}",
+                body(&response)
+            );
+            assert!(!bench.negotiated().direction.sends());
+            assert_eq!(bench.held(), Some(true));
+            bench.ack("");
+            // Held in another form it is held all the same.
+            let other = sdp("192.0.2.1", "a=inactive\r\n").replace("1 1 IN", "1 5 IN");
+            bench.inside("INVITE", &[SDP_TYPE], &other);
+            bench.negotiated();
+            assert_eq!(bench.held(), None);
+            bench.ack("");
+            let back = "v=0\r\no=- 1 9 IN IP4 192.0.2.5\r\ns=-\r\nc=IN IP4 192.0.2.5\r\nt=0 0\r\n\
+                m=audio 6200 RTP/AVP 8 97\r\na=rtpmap:97 telephone-event/8000\r\n";
+            let response = bench.inside(method, &[SDP_TYPE], back);
+            assert!(
+                body(&response).contains("RTP/AVP 8 97"),
+                "{}",
+                body(&response)
+            );
+            let negotiated = bench.negotiated();
+            assert_eq!(negotiated.remote, Some("192.0.2.5:6200".parse().unwrap()));
+            assert_eq!(
+                (negotiated.law, negotiated.telephone_event),
+                (Law::A, Some((97, 97)))
+            );
+            assert_eq!(bench.held(), Some(false));
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_only_listens_does_not_hold() {
+    let mut bench = Bench::confirmed();
+    let response = bench.inside("INVITE", &[SDP_TYPE], &sdp("192.0.2.1", "a=recvonly\r\n"));
+    assert!(body(&response).contains("a=sendonly"));
+    assert_eq!(bench.negotiated().direction, Direction::SendOnly);
+    assert_eq!(bench.held(), None);
+}
+
+#[test]
+fn a_call_may_come_in_on_hold() {
+    let mut bench = Bench::incoming(invite(&[SDP_TYPE], &sdp("192.0.2.1", "a=sendonly\r\n")));
+    bench.negotiated();
+    assert_eq!(bench.held(), Some(true));
+}
+
+/// RFC 4028 §7.4, RFC 3264 §8: the same version says that nothing has changed.
+#[test]
+fn a_refresh_with_the_same_version_is_answered_and_changes_nothing() {
+    let mut bench = Bench::confirmed();
+    for method in ["INVITE", "UPDATE"] {
+        let response = bench.inside(method, &[SDP_TYPE], &sdp("192.0.2.1", ""));
+        assert_eq!(response.status, StatusCode::OK);
+        assert!(body(&response).contains("o=- 77 1 "), "{}", body(&response));
+        assert!(bench.session.poll_event().is_none());
+        bench.ack("");
+    }
+    // A new version is news even when it says the same: the peer's media may have moved.
+    let newer = sdp("192.0.2.1", "").replace("1 1 IN", "1 2 IN");
+    let response = bench.inside("INVITE", &[SDP_TYPE], &newer);
+    assert!(body(&response).contains("o=- 77 1 "));
+    bench.negotiated();
+    bench.ack("");
+    // And a change without a new version is taken at its word.
+    let moved = newer.replace("audio 6000", "audio 6002");
+    bench.inside("INVITE", &[SDP_TYPE], &moved);
+    assert_eq!(bench.negotiated().remote.unwrap().port(), 6002);
+}
+
+/// RFC 6337 §5.3: held, our offer still says what we would do.
+#[test]
+fn an_offerless_reinvite_while_held_gets_all_we_can() {
+    let mut bench = Bench::confirmed();
+    bench.inside("INVITE", &[SDP_TYPE], &sdp("192.0.2.1", "a=sendonly\r\n"));
+    bench.ack("");
+    bench.drain();
+    let response = bench.inside("INVITE", &[], "");
+    let offer = body(&response);
+    assert!(
+        offer.contains("a=sendrecv") && offer.contains("RTP/AVP 0 8 101"),
+        "{offer}"
+    );
+    bench.ack(&sdp("192.0.2.1", "a=sendonly\r\n"));
+    assert_eq!(bench.negotiated().direction, Direction::RecvOnly);
+    assert_eq!(bench.held(), None);
+    bench.inside("INVITE", &[], "");
+    bench.ack(&sdp("192.0.2.1", ""));
+    assert_eq!(bench.negotiated().direction, Direction::SendRecv);
+    assert_eq!(bench.held(), Some(false));
+}
+
+/// RFC 5407 §3.1.5: UPDATE while our 200 waits for its ACK.
+#[test]
+fn section_3_1_5_an_update_before_the_ack_is_answered() {
+    let mut bench = Bench::incoming(invite(&[SDP_TYPE], &sdp("192.0.2.1", "")));
+    bench.session.accept(bench.now);
+    bench.drain();
+    let response = bench.inside("UPDATE", &[SDP_TYPE], &sdp("192.0.2.7", ""));
+    assert_eq!(response.status, StatusCode::OK);
+    bench.negotiated();
+    bench.run_until(500);
+    assert_eq!(bench.answer().unwrap().status, StatusCode::OK);
+    bench.ack_of(1, "");
+    assert!(matches!(bench.session.poll_event(), Some(Event::Confirmed)));
+}
+
+/// RFC 5407 §3.1.3: a BYE for the early dialog crosses our 200.
+#[test]
+fn section_3_1_3_a_bye_of_the_early_dialog_crosses_the_200() {
+    let mut bench = Bench::incoming(invite(&[SDP_TYPE], &sdp("192.0.2.1", "")));
+    bench.session.ring(bench.now);
+    bench.session.accept(bench.now);
+    bench.drain();
+    assert_eq!(bench.inside("BYE", &[], "").status, StatusCode::OK);
+    assert_eq!(bench.ended().by, Party::Remote);
+    bench.ack_of(1, "");
+    bench.is_quiet();
+}
+
+/// RFC 5407 §3.3.3: what comes after our BYE finds no call.
+#[test]
+fn section_3_3_3_a_refer_after_our_bye_gets_481() {
+    let mut bench = Bench::confirmed();
+    bench.session.hang_up("bye", bench.now);
+    bench.sent();
+    for method in ["REFER", "INFO", "UPDATE", "OPTIONS", "NOTIFY"] {
+        let head = ["Refer-To: <sip:d@192.0.2.4>"];
+        assert_eq!(bench.inside(method, &head, "").status.0, 481, "{method}");
+    }
 }
 
 #[test]
@@ -171,7 +329,6 @@ fn an_accepted_reinvite_moves_the_target() {
 fn a_reinvite_without_ack_ends_the_call() {
     let mut bench = Bench::confirmed();
     bench.inside("INVITE", &[SDP_TYPE], &sdp("192.0.2.1", ""));
-    bench.negotiated();
     bench.run_until(32_000);
     let mut repeated = 0;
     let reason = loop {
@@ -214,7 +371,6 @@ fn update_with_and_without_an_offer() {
         bench.inside("UPDATE", &["Content-Type: a/b"], "x").status.0,
         415
     );
-    assert!(bench.session.poll_timeout().is_none());
     let mut early = Bench::incoming(invite(&[SDP_TYPE], &sdp("192.0.2.1", "")));
     assert_eq!(
         early
