@@ -47,6 +47,9 @@ enum Act {
     Accept,
     Refuse,
     HangUp,
+    Hold,
+    Resume,
+    Reoffer,
 }
 
 const METHODS: [&str; 11] = [
@@ -65,7 +68,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         Just(Act::Ring),
         Just(Act::Accept),
         Just(Act::Refuse),
-        Just(Act::HangUp)
+        Just(Act::HangUp),
+        Just(Act::Hold),
+        Just(Act::Resume),
+        Just(Act::Reoffer)
     ];
     let status = prop_oneof![
         Just(100),
@@ -73,6 +79,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         Just(200),
         Just(200),
         Just(302),
+        Just(422),
+        Just(481),
+        Just(491),
         Just(487),
         Just(503)
     ];
@@ -175,6 +184,9 @@ impl Bench {
                     Act::Accept => session.accept(self.now),
                     Act::Refuse => session.refuse(StatusCode(603)),
                     Act::HangUp => session.hang_up("bye", self.now),
+                    Act::Hold => session.hold(self.now),
+                    Act::Resume => session.resume(self.now),
+                    Act::Reoffer => session.reoffer(settings().local_media, self.now),
                 }
             }
             Operation::Forget(nth) => {

@@ -2,7 +2,7 @@
 
 use super::world::{BOX, CALLER, Loss, Verb, World};
 use crate::sip::Transport;
-use crate::sip::session::Party;
+use crate::sip::session::{Event, Party};
 
 const LONG: u64 = 400_000;
 
@@ -151,5 +151,132 @@ fn section_3_2_4_a_late_ack_changes_nothing() {
     world.run_until(LONG);
     assert_eq!(world.times_of(BOX, "BYE (1 BYE)"), [32_100]);
     assert_eq!(world.parties[CALLER].ended().unwrap().by, Party::Remote);
+    world.assert_clean();
+}
+
+/// Answered at 100 ms, on a link of 50 ms.
+fn answered(seed: u64, loss: Loss) -> World {
+    let mut world = World::new(seed, Transport::Udp, loss).with_latency(50, 50);
+    world.call();
+    world.at(100, BOX, Verb::Accept);
+    world
+}
+
+/// What one end has told of holding, in order.
+fn holds(world: &World, party: usize) -> Vec<bool> {
+    let told = world.parties[party].told.iter();
+    let held = told.filter_map(|(_, event)| match event {
+        Event::Held(held) => Some(*held),
+        _ => None,
+    });
+    held.collect()
+}
+
+/// §3.1.4: the peer's re-INVITE comes while the ACK of our 200 is lost.
+#[test]
+fn section_3_1_4_a_reinvite_overtakes_the_ack() {
+    let loss = Loss::Named(vec![(CALLER, "ACK (1 ACK)", 1)]);
+    let mut world = answered(10, loss);
+    world.at(200, CALLER, Verb::Hold);
+    world.run_until(5_000);
+    assert!(world.both("Confirmed"));
+    assert_eq!(world.times_of(BOX, "200 (1 INVITE) sdp"), [100]);
+    assert_eq!(holds(&world, BOX), [true]);
+    world.at(6_000, CALLER, Verb::HangUp);
+    world.run_until(LONG);
+    world.assert_clean();
+}
+
+/// §3.2.2: a re-INVITE crosses a BYE.
+#[test]
+fn section_3_2_2_a_reinvite_crosses_a_bye() {
+    let mut world = answered(11, Loss::None);
+    world.at(1_000, CALLER, Verb::Hold);
+    world.at(1_010, BOX, Verb::HangUp);
+    world.run_until(LONG);
+    assert!(world.sent(BOX).contains(&"481 (2 INVITE)".to_owned()));
+    assert_eq!(world.parties[BOX].ended().unwrap().by, Party::Local);
+    assert_eq!(world.parties[CALLER].ended().unwrap().by, Party::Remote);
+    world.assert_clean();
+}
+
+/// §3.2.3: the 200 of a re-INVITE crosses the BYE of the one who sent it.
+#[test]
+fn section_3_2_3_a_200_of_a_reinvite_crosses_a_bye() {
+    let mut world = answered(12, Loss::None);
+    world.at(1_000, CALLER, Verb::Hold);
+    world.at(1_060, CALLER, Verb::HangUp);
+    world.run_until(LONG);
+    assert!(world.sent(CALLER).contains(&"ACK (2 ACK)".to_owned()));
+    assert_eq!(world.parties[BOX].ended().unwrap().by, Party::Remote);
+    world.assert_clean();
+}
+
+/// §3.3.1: both offer at once; both are refused, come back apart, and both holds stand.
+#[test]
+fn section_3_3_1_reinvites_cross() {
+    for seed in 0..60 {
+        let mut world = answered(seed, Loss::None);
+        world.at(1_000, CALLER, Verb::Hold);
+        world.at(1_010, BOX, Verb::Hold);
+        world.run_until(20_000);
+        assert!(world.sent(BOX).contains(&"491 (2 INVITE)".to_owned()));
+        assert!(world.sent(CALLER).contains(&"491 (1 INVITE)".to_owned()));
+        assert_eq!(holds(&world, CALLER), [true], "seed {seed}");
+        assert_eq!(holds(&world, BOX), [true], "seed {seed}");
+        world.at(21_000, BOX, Verb::Resume);
+        world.at(23_000, CALLER, Verb::Resume);
+        world.run_until(30_000);
+        assert_eq!(holds(&world, CALLER), [true, false], "seed {seed}");
+        assert_eq!(holds(&world, BOX), [true, false], "seed {seed}");
+        world.at(31_000, BOX, Verb::HangUp);
+        world.run_until(LONG);
+        world.assert_clean();
+    }
+}
+
+/// Hours of a call: both sides agree on who refreshes, and one refreshes twice an hour and a half.
+#[test]
+fn a_long_call_is_refreshed_by_one_side_and_ends_when_the_other_is_gone() {
+    for (loss, transport) in [
+        (Loss::None, Transport::Tcp),
+        (Loss::None, Transport::Udp),
+        (
+            Loss::Bounded {
+                percent: 30,
+                in_a_row: 2,
+            },
+            Transport::Udp,
+        ),
+    ] {
+        let mut world = World::new(13, transport, loss);
+        world.call();
+        world.run_until(2_000);
+        world.at(2_001, BOX, Verb::Accept);
+        world.run_until(3 * 3_600_000);
+        assert!(!world.both("Ended"));
+        let refreshes = |party: usize| {
+            let sent = world.sent(party);
+            let mut refreshes: Vec<_> = sent
+                .into_iter()
+                .filter(|label| label.starts_with("UPDATE") || label.starts_with("INVITE ("))
+                .collect();
+            refreshes.dedup();
+            refreshes.len()
+        };
+        // Every 15 minutes, and the caller's INVITE.
+        let both = [refreshes(CALLER), refreshes(BOX)];
+        assert!(both[0].min(both[1]) <= 1, "{both:?}");
+        assert!((11..=13).contains(&both[0].max(both[1])), "{both:?}");
+        world.at(3 * 3_600_000 + 1, CALLER, Verb::HangUp);
+        world.run_until(4 * 3_600_000);
+        world.assert_clean();
+    }
+    let mut world = answered(14, Loss::PartitionAt(1_000_000));
+    world.run_until(2 * 3_600_000);
+    for party in [CALLER, BOX] {
+        let ended = world.parties[party].ended().unwrap();
+        assert_eq!((ended.by, ended.status), (Party::Network, Some(408)));
+    }
     world.assert_clean();
 }

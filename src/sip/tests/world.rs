@@ -37,6 +37,8 @@ pub(super) enum Verb {
     Accept,
     Refuse(u16),
     HangUp,
+    Hold,
+    Resume,
 }
 
 pub(super) struct Party {
@@ -273,6 +275,8 @@ impl World {
             Verb::Accept => session.accept(self.now),
             Verb::Refuse(status) => session.refuse(StatusCode(status)),
             Verb::HangUp => session.hang_up("goodbye", self.now),
+            Verb::Hold => session.hold(self.now),
+            Verb::Resume => session.resume(self.now),
         }
         self.drain(index);
     }
@@ -350,6 +354,7 @@ impl World {
 
     fn send(&mut self, from: usize, bytes: Bytes) {
         let label = label(&bytes);
+        assert!(ends_with_reason(&bytes), "{label} has no Reason");
         let lost = self.loses(from, &label);
         self.ladder.push(Line {
             at_ms: self.ms(),
@@ -389,6 +394,13 @@ impl World {
         };
         lost
     }
+}
+
+/// Whoever ends a call says why (RFC 3326).
+fn ends_with_reason(bytes: &Bytes) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let ends = text.starts_with("BYE ") || text.starts_with("CANCEL ");
+    !ends || text.contains("\r\nReason: ")
 }
 
 impl Drop for World {
