@@ -326,6 +326,10 @@ impl Call {
             }
             session::Event::Confirmed => self.on_confirmed(now),
             session::Event::Digit(digit) => self.on_news(Input::Digit(digit), now),
+            session::Event::Held(held) if self.kind == Kind::Assistant => {
+                self.conversation
+                    .handle(conversation::Input::Held(held), now);
+            }
             session::Event::Ringing
             | session::Event::Held(_)
             | session::Event::EarlyMedia(_)

@@ -9,6 +9,7 @@ mod barge_in;
 mod clause;
 mod email_capture;
 mod floor;
+mod hold;
 mod no_input;
 mod phrases;
 mod script;
@@ -205,6 +206,8 @@ pub enum Input {
     Stopped(Option<(UtteranceId, Duration)>),
     /// A key was pressed.
     Digit(char),
+    /// The caller has put us on hold, or is back.
+    Held(bool),
     /// A service is lost for this call. Prompts of the cache are still played without a voice.
     Failed(Service, Failure),
     /// The line is shutting down: say goodbye.

@@ -23,6 +23,7 @@ use std::time::Instant;
 use super::answer::{Reply, Turn};
 use super::email_capture::{Caller, EmailCapture};
 use super::floor::early_answer;
+use super::hold::Hold;
 use super::no_input::NoInput;
 use super::settings::{Prompts, Settings};
 use super::timer::{Timer, Timers};
@@ -48,6 +49,7 @@ pub struct Conversation {
     pub(super) lost: Option<(Service, Failure)>,
     /// How the call came out, where something has settled that.
     pub(super) outcome: Option<Outcome>,
+    pub(super) hold: Hold,
     /// Since when the caller has been speaking, and the words so far.
     pub(super) caller: Option<(Instant, String)>,
     /// Since when nothing of what matters could be heard on our turn, and whether "one moment" was said.
@@ -101,6 +103,7 @@ impl Conversation {
             last_words: String::new(),
             lost: None,
             outcome: None,
+            hold: Hold::default(),
             caller: None,
             silence: None,
             commands: VecDeque::new(),
@@ -132,7 +135,10 @@ impl Conversation {
                 let said = self.mouth.handle_stopped(position, now);
                 self.record(said);
             }
+            Input::Digit(_) if self.hold.is_on => {}
             Input::Digit(digit) => self.on_digit(digit, now),
+            Input::Held(held) => self.on_held(held, now),
+            Input::Failed(service, failure) if self.postpones(service, &failure) => {}
             Input::Failed(service, failure) => self.fail(service, &failure, now),
             Input::Drain => self.drain(now),
             Input::HungUp => self.on_hung_up(now),
@@ -199,8 +205,7 @@ impl Conversation {
     fn on_answered(&mut self, now: Instant) {
         if matches!(self.state, State::Idle) {
             self.state = State::Listening;
-            self.timers
-                .arm(Timer::LeadIn, now + self.settings.timing.lead_in);
+            self.arm_lead_in(now);
             self.timers
                 .arm(Timer::CallMax, now + self.settings.timing.call_max);
         }
@@ -211,6 +216,9 @@ impl Conversation {
             State::Idle | State::Over => return,
             State::Closing(closing) if closing.pinned => return,
             _ => {}
+        }
+        if self.is_of_hold(&heard) {
+            return;
         }
         match heard {
             Heard::StartOfTurn { transcript }
@@ -366,7 +374,11 @@ impl Conversation {
         self.say(Speech::Prompt(text), Purpose::Script, now);
     }
 
+    /// On hold nothing is said.
     pub(super) fn say(&mut self, speech: Speech, purpose: Purpose, now: Instant) {
+        if self.hold.is_on {
+            return;
+        }
         let command = self.mouth.speak(speech, purpose, now);
         self.commands.extend(command);
     }
@@ -401,6 +413,7 @@ impl Conversation {
             State::Closing(_) if self.mouth.is_idle() => tail = Some(now + timing.tail),
             State::Listening | State::Offering | State::Capturing(_)
                 if self.mouth.is_idle()
+                    && !self.hold.is_on
                     && self.caller.is_none()
                     && !self.timers.is_armed(Timer::LeadIn) =>
             {

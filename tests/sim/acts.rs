@@ -37,7 +37,7 @@ impl World {
                 self.schedule(after, Event::Words(Heard::EndOfTurn { transcript }));
                 self.now
             }
-            Act::Hear(_) | Act::HearSome(..) | Act::Press(_) | Act::HangUp => self.now,
+            _ => self.now,
         }
     }
 
@@ -48,6 +48,16 @@ impl World {
                 return;
             }
             Act::Press(key) => self.news(LINK, Input::Digit(*key)),
+            Act::Hold => {
+                self.note("phone: holds".to_owned());
+                self.phone.session.hold(self.now);
+                self.phone.drain(self.now);
+            }
+            Act::Resume => {
+                self.note("phone: resumes".to_owned());
+                self.phone.session.resume(self.now);
+                self.phone.drain(self.now);
+            }
             Act::HangUp => {
                 self.note("phone: hangs up".to_owned());
                 self.over_since.get_or_insert(self.now);

@@ -13,6 +13,12 @@ impl Ladder {
         self.lines.push((at, text.into()));
     }
 
+    /// When a line first stood there.
+    pub(crate) fn time_of(&self, text: &str) -> Option<Duration> {
+        let found = self.lines.iter().find(|(_, line)| line == text);
+        found.map(|(at, _)| *at)
+    }
+
     /// A SIP message: `caller --> box  INVITE (1 INVITE)`.
     pub(crate) fn message(&mut self, at: Duration, from_phone: bool, bytes: &[u8], lost: bool) {
         let text = String::from_utf8_lossy(bytes);

@@ -12,6 +12,8 @@ mod desk;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod hold;
+#[cfg(test)]
 mod ladder;
 #[cfg(test)]
 mod phone;

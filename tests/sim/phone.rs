@@ -21,6 +21,10 @@ pub(crate) enum Act {
     Pause(Duration),
     /// Presses a key.
     Press(char),
+    /// Puts the box on hold, as a PBX does.
+    Hold,
+    /// Comes back.
+    Resume,
     /// Hangs up, or gives up the call that still rings.
     HangUp,
 }
