@@ -4,6 +4,7 @@
 
 mod answered;
 mod baresip;
+mod dialog_life;
 mod endings;
 mod faults;
 mod lab;
