@@ -441,3 +441,28 @@ fn a_new_offer_changes_the_stream() {
         });
     assert_eq!(last.map(|remote| remote.port()), Some(4444));
 }
+
+#[test]
+fn a_hold_silences_the_assistant_and_nothing_ends_it() {
+    let mut bench = Bench::talking();
+    assert_eq!(bench.count("Speak"), 1);
+    let tag = bench.tag();
+    for (cseq, direction) in [(2, "a=sendonly\r\n"), (3, "a=sendrecv\r\n")] {
+        let offer = format!("{OFFER}{direction}").replace("1 1 IN", &format!("1 {cseq} IN"));
+        let transaction = TransactionId(cseq.into());
+        let request_of = |method, body| request(method, cseq, Some(&tag), body);
+        bench.handle(Input::Sip(session::Input::Request {
+            transaction,
+            request: request_of("INVITE", &offer),
+            flow: flow(),
+        }));
+        bench.handle(Input::Sip(session::Input::Ack(request_of("ACK", ""))));
+        bench.handle(Input::Stopped(None));
+        assert_eq!((bench.count("StopSpeaking"), bench.count("Speak")), (1, 1));
+        // Ten minutes on hold; after it no longer than a caller is silent.
+        bench.pass(if cseq == 2 { 600_000 } else { 6_000 });
+        assert_eq!((bench.count("Speak"), bench.count("Over")), (1, 0));
+    }
+    bench.pass(2_000);
+    assert_eq!(bench.count("Speak"), 2);
+}

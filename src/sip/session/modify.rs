@@ -16,7 +16,7 @@ use crate::sip::{Flow, TransactionId, capabilities};
 /// Tries of one change before it is given up, when the peer says to come again. Two peers that
 /// choose their times by the RFC need more than three once in a thousand.
 const TRIES_MAX: u8 = 8;
-/// How long to stay away after 500 or 503 without Retry-After, or a lost connection.
+/// How long to stay away after 503 without Retry-After, or a lost connection.
 const AWAY: Duration = Duration::from_secs(2);
 /// The longest Retry-After that a change waits for.
 const AWAY_MAX: Duration = Duration::from_secs(32);
@@ -242,9 +242,14 @@ impl Session {
                 self.try_again(wait, now);
             }
             StatusCode::SERVER_INTERNAL_ERROR | StatusCode::SERVICE_UNAVAILABLE => {
-                let told = response.headers.number(&Name::RetryAfter);
-                let wait = told.map_or(AWAY, |seconds| Duration::from_secs(seconds.into()));
-                self.try_again(wait, now);
+                match response.headers.number(&Name::RetryAfter) {
+                    Some(seconds) => self.try_again(Duration::from_secs(seconds.into()), now),
+                    // That is a lost connection, too.
+                    None if response.status == StatusCode::SERVICE_UNAVAILABLE => {
+                        self.try_again(AWAY, now);
+                    }
+                    None => self.give_up_change(now),
+                }
             }
             StatusCode::SESSION_INTERVAL_TOO_SMALL if self.raise_interval(&response.headers) => {
                 self.media.withdraw();

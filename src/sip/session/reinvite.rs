@@ -25,7 +25,7 @@ impl Session {
             return self.respond_status(transaction, invite, pending);
         }
         if self.unacknowledged.is_some() {
-            // A peer that goes on has our last 2xx; only its ACK got lost (RFC 5407 §3.1.5).
+            // A peer that goes on has our last 2xx; only its ACK got lost (RFC 5407 §3.1.4).
             self.confirm(now);
         }
         if !matches!(self.state, State::Established) {

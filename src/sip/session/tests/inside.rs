@@ -262,9 +262,9 @@ fn an_offerless_reinvite_gets_an_offer() {
     );
 }
 
-/// RFC 5407 §3.1.5: our offer is still unanswered.
+/// RFC 5407 §3.1.4: our offer is still unanswered.
 #[test]
-fn section_3_1_5_a_reinvite_while_our_offer_is_open_gets_491() {
+fn section_3_1_4_a_reinvite_while_our_offer_is_open_gets_491() {
     let mut bench = Bench::incoming(invite(&[], ""));
     bench.session.accept(bench.now);
     bench.drain();
