@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::message::{Headers, Name};
 
 /// Methods answered with something better than 405.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
 
 /// Bodies understood.
 pub const ACCEPT: &str = "application/sdp, multipart/mixed, application/dtmf-relay";
@@ -14,7 +14,7 @@ pub const ACCEPT: &str = "application/sdp, multipart/mixed, application/dtmf-rel
 pub const ACCEPT_ENCODING: &str = "identity";
 
 /// Option tags of the extensions understood, as Require, Supported and Unsupported name them.
-pub const SUPPORTED: &[&str] = &["timer"];
+pub const SUPPORTED: &[&str] = &["100rel", "replaces"];
 
 /// Seconds a peer shall stay away after 503.
 pub const RETRY_AFTER: &str = "5";

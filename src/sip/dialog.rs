@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::message::{CSeq, Method, Name, NameAddr, Request, Response, Uri};
+use super::message::{CSeq, Method, Name, NameAddr, Replaces, Request, Response, Uri};
 
 /// The state of one dialog (RFC 3261 §12.1).
 #[derive(Clone, Debug)]
@@ -66,6 +66,39 @@ impl Dialog {
                 .map_or_else(|| invite.uri.clone(), |contact| contact.uri)
                 .without_headers(),
             route_set,
+        })
+    }
+
+    /// The 2xx of an early dialog's INVITE: the route set is computed anew, the target moves
+    /// (RFC 3261 §13.2.2.4). Requests already sent in it keep their place.
+    pub fn confirm(&mut self, response: &Response) {
+        self.route_set = response.record_routes();
+        self.route_set.reverse();
+        self.refresh_target(response.contact());
+    }
+
+    /// Gives a request of ours that is sent again (with credentials) its next place in the order.
+    pub fn renumber(&mut self, request: &mut Request) {
+        self.local_cseq = self.local_cseq.saturating_add(1);
+        let (number, method) = (self.local_cseq, request.method.clone());
+        request.headers.set(Name::CSeq, CSeq { number, method });
+    }
+
+    /// Our own address as requests of ours tell it in From, without the tag.
+    #[must_use]
+    pub fn local_uri(&self) -> Option<Uri> {
+        Some(NameAddr::parse(&self.local)?.uri)
+    }
+
+    /// The dialog as the peer is to be told of it, for somebody's INVITE that takes our place (RFC 3891 §3).
+    /// `None` with a peer that gave no tag.
+    #[must_use]
+    pub fn replaces(&self) -> Option<Replaces> {
+        Some(Replaces {
+            call_id: self.call_id.clone(),
+            to_tag: self.remote_tag.clone()?,
+            from_tag: self.local_tag.clone(),
+            early_only: false,
         })
     }
 

@@ -14,8 +14,9 @@ use crate::sip::{Flow, Random, TransactionId, capabilities};
 pub(super) struct Invited {
     pub(super) transaction: TransactionId,
     pub(super) invite: Box<Request>,
-    /// Our answer to the INVITE's offer; without an offer the 200 will carry ours.
-    answer: Option<Bytes>,
+    /// Our answer to the INVITE's offer, until it has gone out reliably; without an offer the 200, or a
+    /// reliable provisional response, will carry ours.
+    pub(super) answer: Option<Bytes>,
 }
 
 /// A 2xx of ours, repeated until its ACK comes (RFC 3261 §13.3.1.4).
@@ -66,20 +67,13 @@ impl Session {
         session
     }
 
-    /// Says that it rings (180). Until answered, this is repeated every minute.
-    pub fn ring(&mut self, now: Instant) {
-        let State::Invited(invited) = &self.state else {
-            return;
-        };
-        let response = self.reply_with_contact(&invited.invite, StatusCode::RINGING);
-        let transaction = invited.transaction;
-        self.timers.set(Timer::Extend, now + EXTEND);
-        self.respond(transaction, response);
-    }
-
     /// Answers the call (200). Repeated until the ACK comes; BYE follows when it does not within
-    /// 64*T1.
+    /// 64*T1. A reliable provisional response with our session description is to arrive first
+    /// (RFC 3262 §3).
     pub fn accept(&mut self, now: Instant) {
+        if !matches!(self.state, State::Invited(_)) || self.accept_waits() {
+            return;
+        }
         let State::Invited(invited) = &mut self.state else {
             return;
         };
@@ -88,7 +82,11 @@ impl Session {
             return;
         };
         self.timers.cancel(Timer::Extend);
-        let body = answer.unwrap_or_else(|| self.media.offer());
+        let body = match (answer, self.provisionals.described) {
+            (Some(answer), _) => answer,
+            (None, true) => Bytes::new(),
+            (None, false) => self.media.offer(),
+        };
         self.answer_invite(
             invited.transaction,
             &invited.invite,
@@ -117,7 +115,7 @@ impl Session {
         self.end(Party::Local, Some(status), text);
     }
 
-    /// Sends the 2xx of an INVITE and starts to wait for its ACK.
+    /// Sends the 2xx of an INVITE, without a body when that is empty, and starts to wait for its ACK.
     pub(super) fn answer_invite(
         &mut self,
         transaction: TransactionId,
@@ -126,9 +124,10 @@ impl Session {
         round: Round,
         now: Instant,
     ) {
-        let response = self.reply_with_contact(invite, StatusCode::OK);
-        let response = self.with_timer(response, invite, now);
-        let response = response.with_body(body::SDP, body);
+        let mut response = self.reply_with_contact(invite, StatusCode::OK);
+        if !body.is_empty() {
+            response = response.with_body(body::SDP, body);
+        }
         let timing = self.settings.timing;
         self.unacknowledged = Some(Unacknowledged {
             transaction,
@@ -161,6 +160,7 @@ impl Session {
         if self.dialog.is_none() {
             return Err(self.reply(invite, StatusCode::BAD_REQUEST));
         }
+        self.choose_reliability(invite)?;
         if !body::accepts_answer(&invite.headers) {
             let response = self.reply(invite, StatusCode::NOT_ACCEPTABLE);
             return Err(response.with_header(Name::Accept, capabilities::ACCEPT));

@@ -25,11 +25,7 @@ pub(super) fn finished(text: &str) -> Closing {
             cause: Some(NORMAL_CLEARING),
             text: Some(Bytes::copy_from_slice(text.as_bytes())),
         },
-        ended: Ended {
-            by: Party::Local,
-            status: None,
-            text: text.to_owned(),
-        },
+        ended: Ended::new(Party::Local, None, text),
     }
 }
 
@@ -72,11 +68,7 @@ pub(super) fn lost(status: StatusCode) -> Closing {
 fn failed(by: Party, status: StatusCode, text: String) -> Closing {
     Closing {
         reason: Reason::sip(status.0, text.clone()),
-        ended: Ended {
-            by,
-            status: Some(status.0),
-            text,
-        },
+        ended: Ended::new(by, Some(status.0), text),
     }
 }
 
@@ -158,6 +150,7 @@ impl Session {
         let reason = bye.headers.get(&Name::Reason).and_then(Reason::parse);
         let text = reason.and_then(|reason| reason.text);
         let text = text.map_or_else(|| "hung up".into(), |text| lossy(&text));
+        let text = self.on_peer_left().unwrap_or(text);
         match std::mem::replace(&mut self.state, State::Over) {
             State::Closing { ended, .. } => self.end_as(ended),
             _ => self.end(Party::Remote, None, text),

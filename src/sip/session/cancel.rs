@@ -5,15 +5,23 @@ use super::{Output, Party, Session, State};
 use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::message::{CSeq, Method, Name, Reason, Request, StatusCode};
 
+/// Why a call of ours is given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Why {
+    pub(super) text: String,
+    /// What the call's end is told with, where that is not the response's status.
+    pub(super) status: Option<StatusCode>,
+}
+
 /// How far the wish to cancel our INVITE has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cancel {
     /// Not wished.
     No,
     /// Wished, but before the first provisional response CANCEL may not be sent (RFC 3261 §9.1).
-    Wanted(String),
+    Wanted(Why),
     /// Sent.
-    Sent(String),
+    Sent(Why),
 }
 
 impl Session {
@@ -30,11 +38,26 @@ impl Session {
 
     /// Gives up our own call, as soon as that is allowed.
     pub(super) fn cancel(&mut self, text: &str) {
+        self.cancel_because(Why {
+            text: text.to_owned(),
+            status: None,
+        });
+    }
+
+    /// It has rung for as long as the line allows.
+    pub(super) fn on_ring_max(&mut self) {
+        self.cancel_because(Why {
+            text: "no answer".to_owned(),
+            status: Some(StatusCode::REQUEST_TIMEOUT),
+        });
+    }
+
+    fn cancel_because(&mut self, why: Why) {
         let State::Inviting(inviting) = &mut self.state else {
             return;
         };
         if inviting.cancel == Cancel::No {
-            inviting.cancel = Cancel::Wanted(text.to_owned());
+            inviting.cancel = Cancel::Wanted(why);
         }
         self.send_cancel();
     }
@@ -49,14 +72,14 @@ impl Session {
         else {
             return;
         };
-        let Cancel::Wanted(text) = cancel.clone() else {
+        let Cancel::Wanted(why) = cancel.clone() else {
             return;
         };
-        *cancel = Cancel::Sent(text.clone());
+        *cancel = Cancel::Sent(why.clone());
         let Some(outgoing) = &self.outgoing else {
             return;
         };
-        let (request, flow) = (cancel_of(&outgoing.invite, text), outgoing.flow);
+        let (request, flow) = (cancel_of(&outgoing.invite, why), outgoing.flow);
         let transaction = self.new_transaction();
         self.put(Output::Request {
             transaction,
@@ -67,7 +90,7 @@ impl Session {
 }
 
 /// The CANCEL of an INVITE: all that identifies it, and nothing it asked for (RFC 3261 §9.1).
-pub(super) fn cancel_of(invite: &Request, text: String) -> Request {
+fn cancel_of(invite: &Request, why: Why) -> Request {
     let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
     cancel.headers.push(Name::MaxForwards, MAX_FORWARDS);
     for name in [Name::Route, Name::From, Name::To, Name::CallId] {
@@ -78,7 +101,8 @@ pub(super) fn cancel_of(invite: &Request, text: String) -> Request {
     let number = invite.cseq().map_or(0, |cseq| cseq.number);
     let method = Method::Cancel;
     cancel.headers.push(Name::CSeq, CSeq { number, method });
-    let reason = Reason::sip(StatusCode::REQUEST_TERMINATED.0, text);
+    let cause = why.status.unwrap_or(StatusCode::REQUEST_TERMINATED);
+    let reason = Reason::sip(cause.0, why.text);
     cancel.headers.push(Name::Reason, reason);
     cancel
 }

@@ -16,6 +16,7 @@ impl Session {
         now: Instant,
     ) {
         let gone = StatusCode::CALL_DOES_NOT_EXIST;
+        self.turn_to_fork(request.from_tag().as_ref());
         let Some(dialog) = self
             .dialog
             .as_mut()
@@ -38,6 +39,9 @@ impl Session {
             Method::Update => self.on_update(transaction, request, now),
             Method::Info => self.on_info(transaction, request),
             Method::Options => self.on_options(transaction, request),
+            Method::Prack => self.on_prack(transaction, request, now),
+            Method::Refer => self.on_refer(transaction, request, now),
+            Method::Notify => self.on_notify(transaction, request, now),
             _ => self.respond_not_allowed(transaction, request),
         }
     }
@@ -49,7 +53,7 @@ impl Session {
             .with_header(Name::Allow, capabilities::ALLOW)
             .with_header(Name::Accept, capabilities::ACCEPT)
             .with_header(Name::AcceptEncoding, capabilities::ACCEPT_ENCODING)
-            .with_header(Name::Supported, capabilities::supported());
+            .with_header(Name::Supported, self.supported());
         self.respond(transaction, response);
     }
 }

@@ -1,12 +1,14 @@
 //! Calling (RFC 3261 §13.2): INVITE with our offer, its responses, the ACK of its 2xx.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::bye::{finished, lossy, unusable_answer};
 use super::cancel::Cancel;
-use super::{Event, Output, Party, Session, Settings, State, body};
+use super::fork::Fork;
+use super::redirect::Targets;
+use super::{Ended, Event, Output, Party, Session, Settings, State, Timer, body};
 use crate::sip::dialog::{Dialog, MAX_FORWARDS};
 use crate::sip::message::{
     CSeq, Method, Name, NameAddr, Reason, Request, Response, StatusCode, Uri,
@@ -32,6 +34,8 @@ pub(super) struct Outgoing {
     pub(super) flow: Flow,
     /// The ACK of its 2xx, for each time that comes again.
     ack: Option<(Request, Flow)>,
+    /// The branches that have answered it with a tag.
+    pub(super) forks: Vec<Fork>,
 }
 
 /// The state INVITING.
@@ -41,6 +45,10 @@ pub(super) struct Inviting {
     pub(super) provisional: bool,
     pub(super) cancel: Cancel,
     rings: bool,
+    /// Where else the call may go.
+    pub(super) targets: Targets,
+    /// The branch whose reliable provisional response has answered our offer.
+    pub(super) concluded: Option<Bytes>,
 }
 
 impl Session {
@@ -52,6 +60,8 @@ impl Session {
             provisional: false,
             cancel: Cancel::No,
             rings: false,
+            targets: Targets::default(),
+            concluded: None,
         });
         let mut session = Self::new(call_id, flow, settings, random, state);
         let invite = session.build_invite(call);
@@ -61,12 +71,9 @@ impl Session {
             invite: Box::new(invite.clone()),
             flow,
             ack: None,
+            forks: Vec::new(),
         });
-        session.put(Output::Request {
-            transaction,
-            request: invite,
-            flow,
-        });
+        session.send_invite(transaction, invite, flow);
         session
     }
 
@@ -77,7 +84,7 @@ impl Session {
             number: 1,
             method: Method::Invite,
         };
-        let mut invite = Request::new(Method::Invite, call.uri)
+        Request::new(Method::Invite, call.uri)
             .with_header(Name::MaxForwards, MAX_FORWARDS)
             .with_header(Name::From, call.from.with_tag(&self.local_tag))
             .with_header(Name::To, call.to)
@@ -85,17 +92,23 @@ impl Session {
             .with_header(Name::CSeq, cseq)
             .with_header(Name::Contact, contact)
             .with_header(Name::UserAgent, self.settings.server_name.clone())
-            .with_header(Name::Allow, capabilities::ALLOW);
-        if !capabilities::SUPPORTED.is_empty() {
-            invite = invite.with_header(Name::Supported, capabilities::supported());
-        }
-        self.ask_for_timer(&mut invite);
-        invite.with_body(body::SDP, offer)
+            .with_header(Name::Allow, capabilities::ALLOW)
+            .with_header(Name::Supported, self.supported())
+            .with_body(body::SDP, offer)
+    }
+
+    /// Sends an INVITE of ours, or sends it anew.
+    pub(super) fn send_invite(&mut self, transaction: TransactionId, request: Request, flow: Flow) {
+        self.put(Output::Request {
+            transaction,
+            request,
+            flow,
+        });
     }
 
     pub(super) fn on_invite_response(&mut self, response: &Response, now: Instant) {
         match response.status.0 {
-            0..200 => self.on_provisional(response),
+            0..200 => self.on_provisional(response, now),
             200..300 if matches!(self.state, State::Inviting(_)) => self.on_answered(response, now),
             200..300 => self.on_answered_again(response),
             422 if self.raise_interval(&response.headers) => self.invite_again(response),
@@ -104,27 +117,33 @@ impl Session {
     }
 
     pub(super) fn on_invite_failed(&mut self, status: StatusCode) {
-        if matches!(self.state, State::Inviting(_)) {
-            let text = match status {
-                StatusCode::SERVICE_UNAVAILABLE => "the connection failed",
-                _ => "no answer from the network",
-            };
-            self.end(Party::Network, Some(status), text);
+        let State::Inviting(inviting) = &self.state else {
+            return;
+        };
+        if inviting.cancel == Cancel::No && self.try_elsewhere(None) {
+            return;
         }
+        let text = match status {
+            StatusCode::SERVICE_UNAVAILABLE => "the connection failed",
+            _ => "no answer from the network",
+        };
+        self.end(Party::Network, Some(status), text);
     }
 
-    fn on_provisional(&mut self, response: &Response) {
+    fn on_provisional(&mut self, response: &Response, now: Instant) {
         let State::Inviting(inviting) = &mut self.state else {
             return;
         };
-        inviting.provisional = true;
+        if !std::mem::replace(&mut inviting.provisional, true)
+            && !self.timers.is_running(Timer::RingMax)
+        {
+            let at = now + self.settings.policy.ring_max;
+            self.timers.set(Timer::RingMax, at);
+        }
         let begins_to_ring = (180..190).contains(&response.status.0) && !inviting.rings;
         inviting.rings |= begins_to_ring;
-        if self.dialog.is_none()
-            && response.to_tag().is_some()
-            && let Some(outgoing) = &self.outgoing
-        {
-            self.dialog = Dialog::uac(&outgoing.invite, response);
+        if response.status != StatusCode::TRYING {
+            self.on_early(response);
         }
         if begins_to_ring {
             self.tell(Event::Ringing);
@@ -135,22 +154,26 @@ impl Session {
     /// The first 2xx: acknowledged in any case, and hung up on at once when the call was given up
     /// meanwhile or the answer is of no use.
     fn on_answered(&mut self, response: &Response, now: Instant) {
+        let tag = response.to_tag();
+        self.turn_to_fork(tag.as_ref());
         let State::Inviting(inviting) = std::mem::replace(&mut self.state, State::Established)
         else {
             return;
         };
-        let Some(outgoing) = &self.outgoing else {
-            return;
-        };
-        let asked = outgoing.invite.headers.clone();
-        self.dialog = Dialog::uac(&outgoing.invite, response);
+        self.timers.cancel(Timer::RingMax);
+        match &mut self.dialog {
+            Some(dialog) if dialog.remote_tag() == tag.as_ref() => dialog.confirm(response),
+            _ => {
+                self.park_fork();
+                let outgoing = self.outgoing.as_ref();
+                self.dialog = outgoing.and_then(|it| Dialog::uac(&it.invite, response));
+            }
+        }
         self.acknowledge();
-        self.learn(&response.headers);
-        self.take_timer(&asked, &response.headers, now);
-        let answer = body::answer_in(response);
-        let concluded = self.media.conclude(answer.unwrap_or_default());
+        let concluded = self.conclude_call(inviting.concluded, response);
+        self.media.settle();
         match (concluded, inviting.cancel) {
-            (_, Cancel::Wanted(text) | Cancel::Sent(text)) => self.close(finished(&text), now),
+            (_, Cancel::Wanted(why) | Cancel::Sent(why)) => self.close(finished(&why.text), now),
             (Err(refused), Cancel::No) => self.close(unusable_answer(&refused), now),
             (Ok(negotiated), Cancel::No) => {
                 self.tell(Event::Negotiated(negotiated));
@@ -160,36 +183,16 @@ impl Session {
         }
     }
 
-    /// A 2xx after the first: the same one again, or one of another branch of a forked call, which
-    /// is acknowledged and hung up on (RFC 3261 §13.2.2.4).
+    /// A 2xx after the first: the same one again, or one of another branch.
     fn on_answered_again(&mut self, response: &Response) {
-        let Some(outgoing) = &self.outgoing else {
-            return;
-        };
-        let known = self.dialog.as_ref().and_then(Dialog::remote_tag).cloned();
-        if response.to_tag() == known {
-            if let Some((request, flow)) = outgoing.ack.clone() {
-                self.put(Output::Ack { request, flow });
-            }
-            return;
+        let known = self.dialog.as_ref().and_then(Dialog::remote_tag);
+        if response.to_tag().as_ref() != known {
+            return self.on_lost_fork(response);
         }
-        let Some(mut fork) = Dialog::uac(&outgoing.invite, response) else {
-            return;
-        };
-        let flow = crate::sip::next_hop::next_hop(fork.next_hop(), self.flow, self.path);
-        let cseq = outgoing.invite.cseq().map_or(0, |cseq| cseq.number);
-        let (ack, mut bye) = (fork.ack(cseq), fork.request(Method::Bye));
-        bye.headers.push(
-            Name::Reason,
-            Reason::sip(StatusCode::OK.0, "answered elsewhere"),
-        );
-        self.put(Output::Ack { request: ack, flow });
-        let transaction = self.new_transaction();
-        self.put(Output::Request {
-            transaction,
-            request: bye,
-            flow,
-        });
+        let ack = self.outgoing.as_ref().and_then(|it| it.ack.clone());
+        if let Some((request, flow)) = ack {
+            self.put(Output::Ack { request, flow });
+        }
     }
 
     /// 422: once more, for a longer session.
@@ -222,16 +225,19 @@ impl Session {
         let State::Inviting(inviting) = &self.state else {
             return;
         };
-        let status = Some(response.status);
-        match &inviting.cancel {
-            Cancel::Sent(text) => {
-                let text = text.clone();
-                self.end(Party::Local, status, text);
-            }
-            Cancel::No | Cancel::Wanted(_) => {
-                self.end(Party::Remote, status, lossy(&response.reason));
-            }
+        let status = response.status;
+        if let Cancel::Sent(why) = &inviting.cancel {
+            let (status, text) = (why.status.unwrap_or(status), why.text.clone());
+            return self.end(Party::Local, Some(status), text);
         }
+        if inviting.cancel == Cancel::No && self.try_elsewhere(Some(response)) {
+            return;
+        }
+        let seconds = response.headers.number(&Name::RetryAfter);
+        self.end_as(Ended {
+            retry_after: seconds.map(|seconds| Duration::from_secs(seconds.into())),
+            ..Ended::new(Party::Remote, Some(status.0), lossy(&response.reason))
+        });
     }
 
     fn acknowledge(&mut self) {
@@ -239,9 +245,34 @@ impl Session {
         let (Some(outgoing), Some(dialog)) = (&mut self.outgoing, &self.dialog) else {
             return;
         };
-        let cseq = outgoing.invite.cseq().map_or(0, |cseq| cseq.number);
-        let request = dialog.ack(cseq);
+        let request = outgoing.ack_in(dialog);
         outgoing.ack = Some((request.clone(), flow));
         self.put(Output::Ack { request, flow });
+    }
+}
+
+impl Outgoing {
+    /// The ACK of the INVITE's 2xx in this dialog; it carries the INVITE's credentials (RFC 3261
+    /// §13.2.2.4).
+    pub(super) fn ack_in(&self, dialog: &Dialog) -> Request {
+        let cseq = self.invite.cseq().map_or(0, |cseq| cseq.number);
+        let mut ack = dialog.ack(cseq);
+        for name in [Name::Authorization, Name::ProxyAuthorization] {
+            for value in self.invite.headers.all(&name) {
+                ack.headers.push(name.clone(), value.clone());
+            }
+        }
+        ack
+    }
+
+    /// The INVITE is sent anew.
+    pub(super) fn again(&mut self, transaction: TransactionId, invite: Request, flow: Flow) {
+        *self = Self {
+            transaction,
+            invite: Box::new(invite),
+            flow,
+            ack: None,
+            forks: Vec::new(),
+        };
     }
 }

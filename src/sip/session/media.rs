@@ -18,29 +18,11 @@ pub(super) struct Media {
     theirs: Option<Origin>,
     agreed: Option<Negotiated>,
     /// Our offer that waits for its answer.
-    offered: Option<Offered>,
-    /// Our offer that was not taken, while no other description has followed.
-    withdrawn: Option<SessionDescription>,
-    /// Whether the latest agreement changed anything.
-    is_news: bool,
-    /// Whether our latest description let us send, so that the peer's tells whether it holds us.
-    sends: bool,
-    /// The peer holds us.
-    held: bool,
-}
-
-/// What our descriptions are made from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stance {
-    pub(super) local: Local,
-    /// We hold the peer.
-    pub(super) holds: bool,
-}
-
-#[derive(Debug)]
-struct Offered {
-    description: SessionDescription,
-    stance: Stance,
+    offered: Option<SessionDescription>,
+    /// Our first offer, answered by one branch of a forked call while others may still answer it.
+    forked: Option<SessionDescription>,
+    /// What was agreed on last.
+    agreed: Option<Negotiated>,
 }
 
 /// A description that cannot be taken.
@@ -86,10 +68,8 @@ impl Media {
             theirs: None,
             agreed: None,
             offered: None,
-            withdrawn: None,
-            is_news: true,
-            sends: true,
-            held: false,
+            forked: None,
+            agreed: None,
         }
     }
 
@@ -110,9 +90,8 @@ impl Media {
         }
         let answer = self.following(answer);
         let body = answer.write();
-        self.stand(answer, offer.origin);
+        self.ours = Some(answer);
         self.agreed = Some(negotiated.clone());
-        self.sends = true;
         Ok((body, negotiated))
     }
 
@@ -148,16 +127,35 @@ impl Media {
         let answer = SessionDescription::parse(&answer).map_err(Refused::Unreadable)?;
         let offer = offered.description;
         let negotiated = sdp::conclude(&offer, &answer).map_err(Refused::NoCommonCodec)?;
-        self.is_news = self.stance != offered.stance || self.agreed.as_ref() != Some(&negotiated);
-        self.wanted = self.wanted.take().filter(|it| *it != offered.stance);
-        self.stance = offered.stance;
-        self.sends = offer
-            .media
-            .iter()
-            .any(|media| media.port != 0 && offer.direction_of(media).sends());
-        self.stand(offer, answer.origin);
+        self.ours = Some(offer);
         self.agreed = Some(negotiated.clone());
         Ok(negotiated)
+    }
+
+    /// What an answer to our offer that does not bind yet would lead to.
+    pub(super) fn preview(&self, answer: &[u8]) -> Result<Negotiated, Refused> {
+        let offer = self.offered.as_ref().or(self.forked.as_ref());
+        let offer = offer.ok_or(Refused::Missing)?;
+        let answer = SessionDescription::parse(answer).map_err(Refused::Unreadable)?;
+        sdp::conclude(offer, &answer).map_err(Refused::NoCommonCodec)
+    }
+
+    /// Takes the answer of one branch of a forked call; another branch may still answer the same offer.
+    pub(super) fn conclude_fork(&mut self, answer: Bytes) -> Result<Negotiated, Refused> {
+        let offer = self.forked.take().or_else(|| self.offered.clone());
+        self.offered.clone_from(&offer);
+        self.forked = offer;
+        self.conclude(Some(answer))
+    }
+
+    /// The call is answered: no other branch can answer our first offer any more.
+    pub(super) fn settle(&mut self) {
+        self.forked = None;
+    }
+
+    /// What was agreed on last.
+    pub(super) fn agreed(&self) -> Option<&Negotiated> {
+        self.agreed.as_ref()
     }
 
     /// Whether an offer of ours waits for its answer.

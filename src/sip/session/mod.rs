@@ -33,13 +33,15 @@ use super::message::{Request, Response, StatusCode, Uri};
 use super::next_hop::Path;
 use super::transaction::{Timers, Timing};
 use super::{Flow, Random, TransactionId};
-use crate::sdp::{Local, Negotiated};
+use crate::sdp::Local;
 
 mod accept;
 mod ack;
 mod body;
 mod bye;
 mod cancel;
+mod event;
+mod fork;
 mod info;
 mod inside;
 mod invite;
@@ -47,21 +49,26 @@ mod media;
 mod modify;
 mod policy;
 mod prack;
+mod redirect;
 mod refer;
+mod referred;
 mod reinvite;
 mod reply;
 mod timer;
 mod update;
 
+pub use event::{Ended, Event, Party};
 pub use invite::Call;
 pub use policy::{Policy, ReliableProvisionals};
-pub use refer::{Referral, Referred};
+pub use refer::Referral;
+pub use referred::Referred;
 
 use accept::{Invited, Unacknowledged};
 use invite::{Inviting, Outgoing};
 use media::Media;
-use modify::Modification;
-use timer::SessionTimer;
+use prack::Provisionals;
+use refer::Referring;
+use referred::Subscription;
 
 /// What a session needs to know.
 #[derive(Clone, Debug)]
@@ -140,54 +147,6 @@ pub enum Output {
     },
 }
 
-/// What a session tells its call.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// Media is agreed, for the first time or anew.
-    Negotiated(Negotiated),
-    /// 18x was received (outgoing calls).
-    Ringing,
-    /// A 2xx was sent or received.
-    Answered,
-    /// The ACK was received or sent.
-    Confirmed,
-    /// A key was pressed, told by INFO (application/dtmf-relay): `0-9*#A-D`.
-    Digit(char),
-    /// The peer has put us on hold, or has come back. [`Event::Negotiated`] comes beside it.
-    Held(bool),
-    /// Media before the answer (outgoing calls): what the provisional response described.
-    EarlyMedia(Negotiated),
-    /// News of the transfer that [`Session::refer`] began.
-    Referral(Referral),
-    /// The peer asks us to call somebody else, which its line allows; it has been answered 202 and is told
-    /// how it goes with [`Session::notify`].
-    Referred(Referred),
-    /// The session is over; nothing follows.
-    Ended(Ended),
-}
-
-/// How a session ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// Who ended it.
-    pub by: Party,
-    /// Status code where a response ended it (487, 488, 408 ...).
-    pub status: Option<u16>,
-    /// In plain words, also sent as Reason (RFC 3326).
-    pub text: String,
-}
-
-/// A side of the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Party {
-    /// The far end.
-    Remote,
-    /// This end.
-    Local,
-    /// Neither: a timer or the network.
-    Network,
-}
-
 /// The session.
 #[derive(Debug)]
 pub struct Session {
@@ -210,6 +169,14 @@ pub struct Session {
     parting: Option<String>,
     /// Our INVITE and its ACK.
     outgoing: Option<Outgoing>,
+    /// Our reliable provisional responses.
+    provisionals: Provisionals,
+    /// Our REFER, until its outcome is known.
+    referring: Option<Referring>,
+    /// The peer's REFER, until it has been told the outcome.
+    subscription: Option<Subscription>,
+    /// Whether the peer has sent a REFER that we took.
+    was_referred: bool,
     timers: Timers<Timer>,
     /// Requests of ours inside the dialog that wait for their final response (BYE and INVITE apart).
     pending: Vec<(TransactionId, Purpose)>,
@@ -253,14 +220,16 @@ enum Timer {
     NoAck,
     /// Gives up waiting for the endpoint's word on the BYE.
     Closed,
-    /// Refreshes the session (RFC 4028).
-    Refresh,
-    /// Ends the session that was not refreshed.
-    Expire,
-    /// Tries our change of the session again.
-    Retry,
-    /// Gives up our re-INVITE.
-    Stalled,
+    /// Repeats a reliable provisional response.
+    Provisional,
+    /// Gives up waiting for its PRACK.
+    NoPrack,
+    /// Gives up a call of ours that rings.
+    RingMax,
+    /// Gives up waiting for the outcome of our REFER.
+    Referral,
+    /// Ends the subscription to the outcome of the peer's REFER.
+    Referred,
 }
 
 /// Outputs and events a session holds, each. One input gives at most four of either and the owner
@@ -300,14 +269,15 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
-                Timer::Extend => self.ring(now),
+                Timer::Extend => self.extend(now),
                 Timer::Repeat => self.repeat_2xx(now),
                 Timer::NoAck => self.on_no_ack(now),
                 Timer::Closed => self.on_closed(),
-                Timer::Refresh => self.on_refresh_due(),
-                Timer::Expire => self.on_session_expired(now),
-                Timer::Retry => {}
-                Timer::Stalled => self.on_reinvite_stalled(),
+                Timer::Provisional => self.repeat_provisional(now),
+                Timer::NoPrack => self.on_no_prack(),
+                Timer::RingMax => self.on_ring_max(),
+                Timer::Referral => self.conclude_referral(StatusCode::REQUEST_TIMEOUT),
+                Timer::Referred => self.expire_subscription(),
             }
         }
         self.modify(now);
@@ -375,6 +345,10 @@ impl Session {
             unacknowledged: None,
             parting: None,
             outgoing: None,
+            provisionals: Provisionals::default(),
+            referring: None,
+            subscription: None,
+            was_referred: false,
             timers: Timers::default(),
             pending: Vec::new(),
             last_transaction: 0,
@@ -394,13 +368,10 @@ impl Session {
         match self.purpose(transaction, response.status.is_final()) {
             Some(Purpose::Reinvite) => self.on_reinvite_response(transaction, response, now),
             Some(Purpose::Update) => self.on_update_response(response, now),
-            Some(Purpose::Prack) => self.on_prack_response(response, now),
+            Some(Purpose::Prack) => {}
             Some(Purpose::Refer) => self.on_refer_response(response, now),
-            Some(Purpose::Notify) => {}
-            None if response.status.is_final() => {
-                self.repeat_ack(transaction, response);
-                self.on_bye_finished(transaction);
-            }
+            Some(Purpose::Notify) => self.on_notify_response(response),
+            None if response.status.is_final() => self.on_bye_finished(transaction),
             None => {}
         }
     }
@@ -428,20 +399,16 @@ impl Session {
         match self.purpose(transaction, true) {
             Some(Purpose::Reinvite) => self.on_reinvite_response(transaction, &failed, now),
             Some(Purpose::Update) => self.on_update_response(&failed, now),
-            Some(Purpose::Prack) => self.on_prack_response(&failed, now),
+            Some(Purpose::Prack) => {}
             Some(Purpose::Refer) => self.on_refer_response(&failed, now),
-            Some(Purpose::Notify) => {}
+            Some(Purpose::Notify) => self.on_notify_response(&failed),
             None => self.on_bye_finished(transaction),
         }
     }
 
     /// The state is OVER: nothing follows.
     fn end(&mut self, by: Party, status: Option<StatusCode>, text: impl Into<String>) {
-        self.end_as(Ended {
-            by,
-            status: status.map(|status| status.0),
-            text: text.into(),
-        });
+        self.end_as(Ended::new(by, status.map(|status| status.0), text));
     }
 
     fn end_as(&mut self, ended: Ended) {

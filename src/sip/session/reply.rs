@@ -21,14 +21,10 @@ impl Session {
     /// A response that tells where and how we are reached: 18x and 2xx of INVITE and UPDATE.
     pub(super) fn reply_with_contact(&self, request: &Request, status: StatusCode) -> Response {
         let contact = NameAddr::new(self.settings.contact.clone());
-        let response = self
-            .reply(request, status)
+        self.reply(request, status)
             .with_header(Name::Contact, contact)
-            .with_header(Name::Allow, capabilities::ALLOW);
-        match capabilities::SUPPORTED {
-            [] => response,
-            _ => response.with_header(Name::Supported, capabilities::supported()),
-        }
+            .with_header(Name::Allow, capabilities::ALLOW)
+            .with_header(Name::Supported, self.supported())
     }
 
     pub(super) fn respond(&mut self, transaction: TransactionId, response: Response) {
