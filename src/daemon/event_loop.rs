@@ -176,6 +176,14 @@ impl EventLoop {
                     transaction,
                     invite,
                     flow,
+                    replaces: Some(_),
+                } => self.forbid(session, transaction, &invite, flow, now),
+                endpoint::Event::Incoming {
+                    session,
+                    transaction,
+                    invite,
+                    flow,
+                    replaces: None,
                 } => {
                     self.on_incoming(session, transaction, invite, flow, now);
                 }
@@ -246,8 +254,36 @@ impl EventLoop {
     ) {
         self.services.metrics.count(reason);
         log::warn!(REASON = reason.name(); "a call was refused with 503");
-        let mut response = Response::to_request(invite, StatusCode::SERVICE_UNAVAILABLE)
+        let response = Response::to_request(invite, StatusCode::SERVICE_UNAVAILABLE)
             .with_header(Name::RetryAfter, RETRY_AFTER);
+        self.answer_without_call(session, transaction, invite, response, now);
+    }
+
+    /// A call that is to take another one's place (RFC 3891): no line allows that.
+    fn forbid(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        invite: &Request,
+        flow: Flow,
+        now: Instant,
+    ) {
+        log::warn!(
+            PEER = flow.remote.to_string().as_str();
+            "a call was refused with 403: it was to replace another"
+        );
+        let response = Response::to_request(invite, StatusCode::FORBIDDEN);
+        self.answer_without_call(session, transaction, invite, response, now);
+    }
+
+    fn answer_without_call(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        invite: &Request,
+        mut response: Response,
+        now: Instant,
+    ) {
         if let Some(to) = invite.to() {
             response
                 .headers

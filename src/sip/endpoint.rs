@@ -27,9 +27,11 @@ use super::session::{Input, Output};
 use super::transaction::{ClientEvent, Key, ServerEvent, Timing};
 use super::{Flow, Random, SessionId, TransactionId, Transmit};
 
+mod abandoned;
 mod counts;
 mod farewell;
 mod outputs;
+mod replaces;
 mod replies;
 mod requests;
 mod sessions;
@@ -91,6 +93,9 @@ pub enum Event {
         invite: Request,
         /// The path it came by.
         flow: Flow,
+        /// The session whose place it is to take (RFC 3891): its owner decides, and refuses it with 403
+        /// where that is not allowed.
+        replaces: Option<SessionId>,
     },
     /// News for a session.
     Session {
@@ -204,7 +209,7 @@ impl Endpoint {
 
     /// The session is over, or its owner is broken. Its running transactions finish by themselves;
     /// what it has left unanswered is answered 500 (its call) or 481 (a request inside it), and a
-    /// call that it has left open is ended with BYE.
+    /// call that it has left open is ended with BYE, one that still rings with CANCEL.
     pub fn forget(&mut self, session: SessionId, now: Instant) {
         let Some(record) = self.sessions.remove(session) else {
             return;
@@ -221,6 +226,7 @@ impl Endpoint {
         }
         if let Some(id) = record.invite {
             self.drive(id, now);
+            self.cancel_abandoned(id, now);
         }
     }
 
@@ -306,6 +312,10 @@ impl Endpoint {
         match &mut entry.machine {
             Machine::ClientInvite(machine) => {
                 let event = machine.poll_event();
+                if let (Some(owner), Some(event)) = (owner, &event) {
+                    self.meet_callee(owner.session, event);
+                    self.answer_for_the_caller(id, owner.session, event, now);
+                }
                 self.on_client_event(owner, event);
             }
             Machine::Client(machine) => {

@@ -65,6 +65,8 @@ pub struct Totals {
     pub unanswered: u64,
     /// Calls that their sessions left open, ended with BYE by the endpoint.
     pub farewells: u64,
+    /// Calls of ours whose sessions were gone when the far end rang or answered: cancelled or hung up on.
+    pub abandoned: u64,
     /// Requests of ours that nobody answered (Timers B and F).
     pub timed_out: u64,
     /// Requests of ours whose connection was lost.

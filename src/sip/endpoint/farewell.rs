@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use super::sessions::Record;
 use super::{Endpoint, Machine};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{CSeq, Method, Name, Reason, Request, Response, StatusCode};
@@ -38,6 +39,16 @@ impl Farewell {
     }
 }
 
+impl Record {
+    /// The farewell comes after all that was sent (a PRACK, before the call was open).
+    fn postpone_farewell(&mut self) {
+        if let Some(Farewell { bye, .. }) = &mut self.farewell {
+            let planned = bye.cseq().map_or(0, |cseq| cseq.number);
+            set_cseq(bye, planned.max(self.cseq.saturating_add(1)));
+        }
+    }
+}
+
 fn set_cseq(bye: &mut Request, number: u32) {
     let method = Method::Bye;
     bye.headers.set(Name::CSeq, CSeq { number, method });
@@ -63,6 +74,7 @@ impl Endpoint {
         if opens {
             let heard = record.heard.unwrap_or(entry.flow);
             record.farewell = Farewell::of_answer(request, response, heard);
+            record.postpone_farewell();
         } else if request.method == Method::Bye {
             record.farewell = None;
             record.closed = true;
@@ -76,6 +88,11 @@ impl Endpoint {
             && !record.closed
         {
             record.farewell = Farewell::of_ack(ack, flow);
+            record.postpone_farewell();
+            let invite = record.invite.and_then(|id| self.table.get_mut(id));
+            if let Some(entry) = invite {
+                entry.to_tag = ack.to_tag();
+            }
         }
     }
 
@@ -84,6 +101,8 @@ impl Endpoint {
         let Some(record) = self.sessions.get_mut(session) else {
             return;
         };
+        let number = request.cseq().map_or(0, |cseq| cseq.number);
+        record.cseq = record.cseq.max(number);
         let Some(farewell) = &mut record.farewell else {
             return;
         };
@@ -93,8 +112,8 @@ impl Endpoint {
         if request.method == Method::Bye {
             record.farewell = None;
             record.closed = true;
-        } else if let Some(cseq) = request.cseq() {
-            set_cseq(&mut farewell.bye, cseq.number.saturating_add(1));
+        } else {
+            record.postpone_farewell();
         }
     }
 
@@ -110,4 +129,4 @@ impl Endpoint {
 }
 
 /// The name of a transaction that no session asks about.
-const FAREWELL: TransactionId = TransactionId(0);
+pub(super) const FAREWELL: TransactionId = TransactionId(0);

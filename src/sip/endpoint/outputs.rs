@@ -37,6 +37,7 @@ impl Endpoint {
         {
             let dialog = DialogKey::new(call_id, &tag);
             self.sessions.add_dialog(owner.session, dialog);
+            self.meet_caller(owner.session, &response);
         }
         if status.is_final() {
             self.watch_answer(id, &response);
@@ -53,7 +54,7 @@ impl Endpoint {
         flow: Flow,
         now: Instant,
     ) {
-        if self.table.len() >= self.settings.transactions_max + self.settings.transactions_max / 8 {
+        if self.is_full() {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             let failed = Input::Failed {
                 transaction,
@@ -67,11 +68,29 @@ impl Endpoint {
             _ => None,
         };
         let via = via.unwrap_or_else(|| self.new_via(flow));
-        let branch = via.branch().unwrap_or_default();
-        let key = Key::client(&branch, &request.method);
         request.headers.push_front(Name::Via, &via);
+        self.start_client(session, transaction, request, flow, now);
+    }
+
+    /// Whether not even requests inside dialogs have room.
+    pub(super) fn is_full(&self) -> bool {
+        self.table.len() >= self.settings.transactions_max + self.settings.transactions_max / 8
+    }
+
+    /// Sends a request that has its Via.
+    pub(super) fn start_client(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        request: Request,
+        flow: Flow,
+        now: Instant,
+    ) {
+        let branch = request.top_via().and_then(|via| via.branch());
+        let key = Key::client(&branch.unwrap_or_default(), &request.method);
         let (reliability, timing) = (flow.transport.reliability(), self.settings.timing);
         let is_invite = request.method == Method::Invite;
+        let to_tag = request.to_tag();
         if request.method == Method::Cancel {
             self.limit_invite(session, now);
         }
@@ -87,6 +106,7 @@ impl Endpoint {
             Machine::Client(Box::new(machine))
         };
         let mut entry = Entry::new(machine, key, flow);
+        entry.to_tag = to_tag;
         entry.owner = Some(Owner {
             session,
             transaction,
@@ -163,6 +183,7 @@ impl Endpoint {
             && let Machine::ClientInvite(machine) = &mut entry.machine
         {
             machine.handle_cancelled(now);
+            entry.cancelled = true;
         }
         self.table.refresh(id);
     }

@@ -141,6 +141,10 @@ impl Endpoint {
         if request.method == Method::Options {
             return self.on_options(&request, flow);
         }
+        let replaces = match self.replaced_by(&request) {
+            Ok(replaces) => replaces,
+            Err(status) => return self.refuse(&request, Refusal::Dialog, status, flow),
+        };
         let Some(merge_key) = merge_key(&request) else {
             self.counters.totals.unreadable += 1;
             return;
@@ -164,6 +168,7 @@ impl Endpoint {
             transaction,
             invite: request,
             flow,
+            replaces,
         });
     }
 
@@ -234,13 +239,14 @@ impl Endpoint {
     }
 
     /// Outside a dialog only INVITE and OPTIONS are for us. What can only stand inside one is told
-    /// that there is none; of the rest a known method gets 405, an unknown one 501.
+    /// that there is none; to be referred outside of one is not for anybody to ask; of the rest a known method gets 405, an unknown one 501.
     fn refuses_method(&mut self, request: &Request, flow: Flow) -> bool {
         let (refusal, status) = match request.method {
             Method::Invite | Method::Options => return false,
-            Method::Bye | Method::Info | Method::Update | Method::Prack => {
+            Method::Bye | Method::Info | Method::Update | Method::Prack | Method::Notify => {
                 (Refusal::Dialog, StatusCode::CALL_DOES_NOT_EXIST)
             }
+            Method::Refer => (Refusal::Method, StatusCode::FORBIDDEN),
             Method::Other(_) => (Refusal::Method, StatusCode::NOT_IMPLEMENTED),
             _ => (Refusal::Method, StatusCode::METHOD_NOT_ALLOWED),
         };

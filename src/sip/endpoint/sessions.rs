@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::farewell::Farewell;
+use super::replaces::Peers;
 use crate::sip::message::Request;
 use crate::sip::{Flow, SessionId, TransactionId};
 
@@ -21,6 +22,10 @@ pub(super) struct Record {
     pub(super) farewell: Option<Farewell>,
     /// Whether its call has been open and is no longer.
     pub(super) closed: bool,
+    /// The highest CSeq of its requests.
+    pub(super) cseq: u32,
+    /// The far ends of its dialogs.
+    pub(super) peers: Peers,
     dialogs: Vec<DialogKey>,
     connection: Option<Flow>,
 }
@@ -60,6 +65,10 @@ impl Sessions {
         let id = SessionId(self.last);
         self.records.insert(id, Record::default());
         id
+    }
+
+    pub(super) fn get(&self, id: SessionId) -> Option<&Record> {
+        self.records.get(&id)
     }
 
     pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut Record> {

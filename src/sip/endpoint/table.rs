@@ -30,9 +30,10 @@ pub(super) struct Entry {
     pub(super) owner: Option<Owner>,
     /// Of a server transaction: the request, until it is answered for good.
     pub(super) request: Option<Box<Request>>,
-    /// Of a server transaction: the To tag of our responses.
+    /// The To tag: of our responses, or of the dialog that our request is in or has made.
     pub(super) to_tag: Option<Bytes>,
-    /// Of a server transaction: whether a CANCEL was passed on.
+    /// Of a server transaction: whether a CANCEL was passed on. Of an INVITE of ours: whether one
+    /// was sent.
     pub(super) cancelled: bool,
     key: Key,
     /// Of an INVITE outside a dialog: what its copies by other paths share with it.

@@ -219,8 +219,8 @@ fn the_endpoint_refuses_by_itself() {
             Refusal::Method,
             "Allow: INVITE",
         ),
-        ("REFER", &[], 405, Refusal::Method, "Allow: INVITE"),
-        ("NOTIFY", &[], 405, Refusal::Method, "Allow: INVITE"),
+        ("REFER", &[], 403, Refusal::Method, "Allow: INVITE"),
+        ("NOTIFY", &[], 481, Refusal::Dialog, ""),
         ("JUMP", &[], 501, Refusal::Method, "Allow: INVITE"),
         ("BYE", &[], 481, Refusal::Dialog, ""),
         (
@@ -243,7 +243,7 @@ fn the_endpoint_refuses_by_itself() {
             &["Require: 100rel, nothing"],
             420,
             Refusal::Extension,
-            "Unsupported: 100rel",
+            "Unsupported: nothing",
         ),
         (
             "OPTIONS",

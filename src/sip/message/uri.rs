@@ -161,7 +161,11 @@ impl Uri {
     /// The same URI with one more `?header`, escaped as it must be (RFC 3261 §19.1.1).
     #[must_use]
     pub fn with_header(&self, name: &str, value: &[u8]) -> Self {
-        let separator = if self.headers < self.text.len() { "&" } else { "?" };
+        let separator = if self.headers < self.text.len() {
+            "&"
+        } else {
+            "?"
+        };
         let mut text = self.text.to_vec();
         for part in [separator, name, "=", &escape(value, b"[]/?:+$")] {
             text.extend_from_slice(part.as_bytes());

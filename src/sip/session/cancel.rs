@@ -79,7 +79,9 @@ impl Session {
         let Some(outgoing) = &self.outgoing else {
             return;
         };
-        let (request, flow) = (cancel_of(&outgoing.invite, why), outgoing.flow);
+        let cause = why.status.unwrap_or(StatusCode::REQUEST_TERMINATED);
+        let reason = Reason::sip(cause.0, why.text);
+        let (request, flow) = (cancel_of(&outgoing.invite, reason), outgoing.flow);
         let transaction = self.new_transaction();
         self.put(Output::Request {
             transaction,
@@ -89,8 +91,8 @@ impl Session {
     }
 }
 
-/// The CANCEL of an INVITE: all that identifies it, and nothing it asked for (RFC 3261 §9.1).
-fn cancel_of(invite: &Request, why: Why) -> Request {
+/// The CANCEL of an INVITE, without Via: all that identifies it, and nothing it asked for (RFC 3261 §9.1).
+pub(in crate::sip) fn cancel_of(invite: &Request, reason: Reason) -> Request {
     let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
     cancel.headers.push(Name::MaxForwards, MAX_FORWARDS);
     for name in [Name::Route, Name::From, Name::To, Name::CallId] {
@@ -101,8 +103,6 @@ fn cancel_of(invite: &Request, why: Why) -> Request {
     let number = invite.cseq().map_or(0, |cseq| cseq.number);
     let method = Method::Cancel;
     cancel.headers.push(Name::CSeq, CSeq { number, method });
-    let cause = why.status.unwrap_or(StatusCode::REQUEST_TERMINATED);
-    let reason = Reason::sip(cause.0, why.text);
     cancel.headers.push(Name::Reason, reason);
     cancel
 }

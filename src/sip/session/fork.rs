@@ -190,7 +190,9 @@ impl Session {
         let (Some(fork), Some(cseq)) = (self.fork_mut(tag), response.cseq()) else {
             return false;
         };
-        let in_order = fork.rseq.is_none_or(|last| last.checked_add(1) == Some(rseq));
+        let in_order = fork
+            .rseq
+            .is_none_or(|last| last.checked_add(1) == Some(rseq));
         if !in_order || full {
             return false;
         }

@@ -57,6 +57,7 @@ mod reply;
 mod timer;
 mod update;
 
+pub(in crate::sip) use cancel::cancel_of;
 pub use event::{Ended, Event, Party};
 pub use invite::Call;
 pub use policy::{Policy, ReliableProvisionals};

@@ -125,12 +125,7 @@ impl Session {
         }
     }
 
-    pub(super) fn on_notify(
-        &mut self,
-        transaction: TransactionId,
-        notify: &Request,
-        now: Instant,
-    ) {
+    pub(super) fn on_notify(&mut self, transaction: TransactionId, notify: &Request, now: Instant) {
         let (package, id) = package_of(notify);
         if !package.eq_ignore_ascii_case(b"refer") {
             let response = self
@@ -205,7 +200,9 @@ fn sipfrag(notify: &Request) -> Result<Option<StatusCode>, StatusCode> {
     let line = notify.body.split(|byte| b"\r\n".contains(byte)).next();
     let mut words = line.unwrap_or_default().split(|&byte| byte == b' ');
     let version = words.next().unwrap_or_default();
-    let code = words.next().and_then(|word| core::str::from_utf8(word).ok());
+    let code = words
+        .next()
+        .and_then(|word| core::str::from_utf8(word).ok());
     let status = code
         .and_then(|code| code.parse().ok())
         .and_then(StatusCode::new);

@@ -3,15 +3,17 @@
 use super::*;
 use crate::audio::Law;
 use crate::io::clock;
-use crate::sdp::Direction;
+use crate::sdp::{Direction, Negotiated};
 use crate::sip::Transport;
 use crate::sip::message::{Message, Method, Name, NameAddr, parse};
 
+mod branches;
 mod called;
 mod calling;
 mod inside;
-mod modify;
-mod timer;
+mod provisional;
+mod redirected;
+mod transfer;
 
 const INVITE_TRANSACTION: TransactionId = TransactionId(500);
 
@@ -55,6 +57,13 @@ fn settings() -> Settings {
     }
 }
 
+fn settings_with(policy: Policy) -> Settings {
+    Settings {
+        policy,
+        ..settings()
+    }
+}
+
 fn invite(head: &[&str], body: &str) -> Request {
     request("INVITE", 1, None, head, body)
 }
@@ -91,10 +100,14 @@ struct Bench {
 
 impl Bench {
     fn incoming(invite: Request) -> Self {
+        Self::incoming_with(invite, Policy::default())
+    }
+
+    fn incoming_with(invite: Request, policy: Policy) -> Self {
         let now = clock::now();
         let random = Random::new([3, 4]);
-        let session =
-            Session::incoming(INVITE_TRANSACTION, invite, flow(), settings(), random, now);
+        let settings = settings_with(policy);
+        let session = Session::incoming(INVITE_TRANSACTION, invite, flow(), settings, random, now);
         Self {
             session,
             start: now,
@@ -105,7 +118,12 @@ impl Bench {
 
     /// A call with our answer acknowledged, drained.
     fn confirmed() -> Self {
-        let mut bench = Self::incoming(invite(&[SDP_TYPE], &sdp("192.0.2.1", "")));
+        Self::confirmed_with(Policy::default())
+    }
+
+    fn confirmed_with(policy: Policy) -> Self {
+        let invite = invite(&[SDP_TYPE], &sdp("192.0.2.1", ""));
+        let mut bench = Self::incoming_with(invite, policy);
         bench.session.accept(bench.now);
         bench.ack("");
         bench.drain();

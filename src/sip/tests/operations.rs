@@ -298,6 +298,7 @@ impl Bench {
                     transaction,
                     invite,
                     flow,
+                    ..
                 } => {
                     let random = self.random.fork();
                     let call =

@@ -337,6 +337,7 @@ impl World {
                 transaction,
                 invite,
                 flow,
+                ..
             } => {
                 let random = party.random.fork();
                 let settings = party.settings();

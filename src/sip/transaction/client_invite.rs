@@ -168,6 +168,12 @@ impl ClientInvite {
         self.invite.as_ref().map(|invite| &invite.request)
     }
 
+    /// Whether a provisional response has come and no final one, so that CANCEL may be sent.
+    #[must_use]
+    pub fn is_proceeding(&self) -> bool {
+        self.state == State::Proceeding
+    }
+
     /// Whether the transaction is over and can be forgotten.
     #[must_use]
     pub fn is_terminated(&self) -> bool {

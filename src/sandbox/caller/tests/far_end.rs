@@ -228,6 +228,7 @@ impl Answering {
                         transaction,
                         invite,
                         flow,
+                        ..
                     } => {
                         let settings = self.settings(flow);
                         let random = self.random.fork();

@@ -2,27 +2,11 @@
 
 use super::*;
 
-fn calling() -> (Bench, TransactionId, Request) {
-    calling_as(settings())
+pub(super) fn calling() -> (Bench, TransactionId, Request) {
+    calling_with(Policy::default())
 }
 
-/// A call of ours that was answered and drained.
-pub(super) fn answered() -> Bench {
-    answered_with(&[])
-}
-
-pub(super) fn answered_with(head: &[(Name, &str)]) -> Bench {
-    let (mut bench, transaction, invite) = calling();
-    let mut ok = response(&invite, 200, "x", &sdp("192.0.2.1", ""));
-    for (name, value) in head {
-        ok = ok.with_header(name.clone(), (*value).to_owned());
-    }
-    bench.answer_with(transaction, ok);
-    bench.drain();
-    bench
-}
-
-pub(super) fn calling_as(settings: Settings) -> (Bench, TransactionId, Request) {
+pub(super) fn calling_with(policy: Policy) -> (Bench, TransactionId, Request) {
     let now = clock::now();
     let to = Uri::sip(Some("box"), flow().remote.ip(), None);
     let call = Call {
@@ -30,7 +14,7 @@ pub(super) fn calling_as(settings: Settings) -> (Bench, TransactionId, Request) 
         from: NameAddr::new(Uri::sip(Some("alice"), flow().local.ip(), None)).with_display("A"),
         to: NameAddr::new(to),
     };
-    let session = Session::outgoing(call, flow(), settings, Random::new([5, 6]));
+    let session = Session::outgoing(call, flow(), settings_with(policy), Random::new([5, 6]));
     let mut bench = Bench {
         session,
         start: now,
@@ -41,7 +25,7 @@ pub(super) fn calling_as(settings: Settings) -> (Bench, TransactionId, Request) 
     (bench, transaction, invite)
 }
 
-fn response(invite: &Request, status: u16, tag: &str, body: &str) -> Response {
+pub(super) fn response(invite: &Request, status: u16, tag: &str, body: &str) -> Response {
     let mut response = Response::to_request(invite, StatusCode(status))
         .with_header(Name::Contact, "<sip:them@192.0.2.1:5099>");
     if !tag.is_empty() {
@@ -55,7 +39,7 @@ fn response(invite: &Request, status: u16, tag: &str, body: &str) -> Response {
 }
 
 impl Bench {
-    fn answer_with(&mut self, transaction: TransactionId, response: Response) {
+    pub(super) fn answer_with(&mut self, transaction: TransactionId, response: Response) {
         self.session.handle(
             Input::Response {
                 transaction,
@@ -65,7 +49,7 @@ impl Bench {
         );
     }
 
-    fn acked(&mut self) -> (Request, Flow) {
+    pub(super) fn acked(&mut self) -> (Request, Flow) {
         match self.session.poll_output() {
             Some(Output::Ack { request, flow }) => (request, flow),
             other => panic!("{other:?}"),
