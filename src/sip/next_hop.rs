@@ -55,7 +55,7 @@ pub fn next_hop(hop: &Uri, flow: Flow, path: Path) -> Flow {
 }
 
 /// Whether an address has no meaning outside its own network.
-fn is_private(ip: IpAddr) -> bool {
+pub(super) fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
             let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64;
