@@ -9,6 +9,7 @@ pub mod media_thread;
 pub mod openai;
 pub mod outbox;
 pub mod prompt_cache;
+pub mod resolver;
 pub mod rings;
 pub mod sip_sockets;
 pub mod sip_tcp;
