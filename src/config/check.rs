@@ -70,16 +70,18 @@ pub(super) fn problems(config: &Config) -> Vec<Finding> {
 
 fn sip(config: &Config, findings: &mut Findings) {
     let sip = &config.sip;
-    if sip.listen_udp.is_empty() && sip.listen_tcp.is_empty() {
+    if sip.listen_udp.is_empty() && sip.listen_tcp.is_empty() && sip.listen_tls.is_empty() {
         findings.add(
             "sip.listen_udp",
             "nothing is listened on",
             "name an address here or in listen_tcp, such as \"0.0.0.0:5060\"",
         );
     }
+    certificate(config, findings);
     for (key, addresses) in [
         ("sip.listen_udp", &sip.listen_udp),
         ("sip.listen_tcp", &sip.listen_tcp),
+        ("sip.listen_tls", &sip.listen_tls),
     ] {
         for (index, address) in addresses.iter().enumerate() {
             if addresses[..index].contains(address) {
@@ -89,7 +91,7 @@ fn sip(config: &Config, findings: &mut Findings) {
                 findings.add(
                     key,
                     format!("{address} has no port"),
-                    "write a port, usually 5060",
+                    "write a port, usually 5060, or 5061 for TLS",
                 );
             }
         }
@@ -107,6 +109,34 @@ fn sip(config: &Config, findings: &mut Findings) {
             "it cannot stand in a Server header",
             "use letters, digits, `-`, `.` and `_` without spaces",
         );
+    }
+}
+
+/// Both files go together, and TLS cannot be listened on without them.
+fn certificate(config: &Config, findings: &mut Findings) {
+    let sip = &config.sip;
+    for (key, file, other) in [
+        ("sip.certificate", &sip.certificate, &sip.certificate_key),
+        (
+            "sip.certificate_key",
+            &sip.certificate_key,
+            &sip.certificate,
+        ),
+    ] {
+        let needed = !sip.listen_tls.is_empty() || other.is_some();
+        match file {
+            None if needed => findings.add(
+                key,
+                "it is missing, and TLS needs it",
+                "name a PEM file, or remove listen_tls and the other file",
+            ),
+            Some(path) if path.is_relative() => findings.add(
+                key,
+                format!("`{}` is not a whole path", path.display()),
+                "write the path from the root, such as \"/etc/ringwell/certificate.pem\"",
+            ),
+            _ => {}
+        }
     }
 }
 
@@ -153,7 +183,7 @@ fn lines(config: &Config, findings: &mut Findings) {
             LineTransport::Any => true,
             LineTransport::Udp => !config.sip.listen_udp.is_empty(),
             LineTransport::Tcp => !config.sip.listen_tcp.is_empty(),
-            LineTransport::Tls => false,
+            LineTransport::Tls => !config.sip.listen_tls.is_empty(),
         };
         if !listens {
             findings.add(

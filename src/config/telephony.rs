@@ -2,6 +2,7 @@
 //! `config/ringwell.toml`; the cross-field rules stand in `check.rs`.
 
 use core::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,12 @@ pub struct Sip {
     pub listen_udp: Vec<SocketAddr>,
     /// TCP addresses to listen on.
     pub listen_tcp: Vec<SocketAddr>,
+    /// TLS addresses to listen on.
+    pub listen_tls: Vec<SocketAddr>,
+    /// PEM file with our certificate and those that lead to its authority.
+    pub certificate: Option<PathBuf>,
+    /// PEM file with its private key.
+    pub certificate_key: Option<PathBuf>,
     /// The address peers reach this box at, where it is not the one of its own interface.
     pub public_address: Option<IpAddr>,
     /// What the Server header says.
@@ -30,6 +37,9 @@ impl Default for Sip {
         Self {
             listen_udp: vec![everywhere],
             listen_tcp: vec![everywhere],
+            listen_tls: Vec::new(),
+            certificate: None,
+            certificate_key: None,
             public_address: None,
             server_name: "Ringwell".to_owned(),
             unknown_source: UnknownSource::Drop,

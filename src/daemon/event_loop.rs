@@ -203,6 +203,9 @@ impl EventLoop {
             Received::Message { bytes, flow } => self.endpoint.handle_message(bytes, flow, now),
             Received::Forbidden { bytes, flow } => self.endpoint.handle_stranger(bytes, flow),
             Received::Lost { flow } => self.endpoint.handle_flow_lost(flow, now),
+            Received::Mapped { local, public } => {
+                log::info!(LOCAL:% = local, PUBLIC:% = public; "a STUN server told our public address");
+            }
         }
     }
 

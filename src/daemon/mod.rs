@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::{Config, Secrets};
 use crate::io::clock;
 use crate::io::sip_sockets::{self, SipSockets};
-use crate::io::sip_tcp;
+use crate::io::sip_tls::TlsListen;
+use crate::io::tls;
 use crate::sip::Random;
 use crate::sip::endpoint::{self, Endpoint};
 
@@ -51,12 +52,17 @@ pub async fn run(config: Config, secrets: Secrets) -> anyhow::Result<()> {
     let sockets = sip_sockets::Settings {
         udp: config.sip.listen_udp.clone(),
         tcp: config.sip.listen_tcp.clone(),
-        limits: sip_tcp::Limits::default(),
+        tls: tls_listen(&config),
+        // No line names its TLS peer yet: certificates must name the address that is dialled.
+        identify: None,
+        roots: Some(Arc::new(tls::trusted_roots(None)?)),
+        ..sip_sockets::Settings::default()
     };
     let sockets = SipSockets::bind(&sockets, lines.judge())?;
     let settings = endpoint::Settings {
         server_name: config.sip.server_name.clone(),
         via_host: config.sip.public_address.map(Into::into),
+        tcp: config.sip.listen_tcp.clone(),
         ..endpoint::Settings::default()
     };
     let endpoint = Endpoint::new(settings, Random::new(clock::seed()));
@@ -86,6 +92,16 @@ pub async fn run(config: Config, secrets: Secrets) -> anyhow::Result<()> {
     services.store.close().await;
     ::log::info!("stopped");
     Ok(())
+}
+
+fn tls_listen(config: &Config) -> Option<TlsListen> {
+    let sip = &config.sip;
+    let (certificate, key) = (sip.certificate.clone()?, sip.certificate_key.clone()?);
+    Some(TlsListen {
+        addresses: sip.listen_tls.clone(),
+        certificate,
+        key,
+    })
 }
 
 /// Asks the loop, and completes a status outside of it.

@@ -1,5 +1,6 @@
 //! The outside world: sockets, threads, clocks, vendors, disk. Thin; decisions are taken below.
 
+pub mod certificates;
 pub mod clock;
 pub mod deepgram;
 pub mod desk;
@@ -11,8 +12,10 @@ pub mod outbox;
 pub mod prompt_cache;
 pub mod resolver;
 pub mod rings;
+pub mod shares;
 pub mod sip_sockets;
-pub mod sip_tcp;
+pub mod sip_stream;
+pub mod sip_tls;
 pub mod sip_udp;
 pub mod store;
 pub mod tls;

@@ -48,19 +48,7 @@ impl Tls {
     /// # Errors
     /// When the extra file cannot be read or holds no certificate.
     pub fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
-        let mut roots = RootCertStore::empty();
-        let native = rustls_native_certs::load_native_certs();
-        for error in &native.errors {
-            log::debug!("trusted roots: {error}");
-        }
-        let (added, _) = roots.add_parsable_certificates(native.certs);
-        if added == 0 && extra.is_none() {
-            log::warn!("this machine has no trusted root certificates; install ca-certificates");
-        }
-        if let Some(path) = extra {
-            add_authorities(&mut roots, path)?;
-        }
-        Self::with_roots(roots)
+        Self::with_roots(trusted_roots(extra)?)
     }
 
     fn with_roots(roots: RootCertStore) -> Result<Self, TlsError> {
@@ -104,6 +92,27 @@ impl Tls {
             .build()
             .map_err(|error| TlsError::Setup(error.to_string()))
     }
+}
+
+/// The machine's own roots, and those of `extra` (a PEM file) if given. A machine without roots is
+/// warned about, since every encrypted connection will then fail.
+///
+/// # Errors
+/// When the extra file cannot be read or holds no certificate.
+pub fn trusted_roots(extra: Option<&Path>) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    for error in &native.errors {
+        log::debug!("trusted roots: {error}");
+    }
+    let (added, _) = roots.add_parsable_certificates(native.certs);
+    if added == 0 && extra.is_none() {
+        log::warn!("this machine has no trusted root certificates; install ca-certificates");
+    }
+    if let Some(path) = extra {
+        add_authorities(&mut roots, path)?;
+    }
+    Ok(roots)
 }
 
 /// True when the far end's certificate is not trusted: no retry helps, the administrator must act.

@@ -16,7 +16,8 @@ const USUAL: &str = "wait until it speaks; wait until it stops; say how do i res
 
 #[derive(Args, Debug)]
 pub(crate) struct Call {
-    /// Whom to call, such as sip:assistant@127.0.0.1:5060 (";transport=tcp" for TCP).
+    /// Whom to call, such as sip:assistant@127.0.0.1:5060 (";transport=tcp" for TCP, "tls" for
+    /// TLS).
     #[arg(default_value = "sip:assistant@127.0.0.1:5060")]
     target: String,
     /// What to do, steps with ";" between them: say TEXT, wait until it speaks, wait until it stops,
@@ -47,6 +48,9 @@ pub(crate) struct Call {
     /// Seconds that a waiting step may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     patience: u64,
+    /// Trust these authorities, too, when calling over TLS.
+    #[arg(long, value_name = "PEM")]
+    ca: Option<PathBuf>,
     /// Write a recording: we on the left, they on the right.
     #[arg(long, value_name = "WAV")]
     record: Option<PathBuf>,
@@ -73,6 +77,7 @@ impl Call {
             name: self.name,
             local: self.local,
             patience: Duration::from_secs(self.patience),
+            authorities: self.ca,
             record: self.record,
             ..Options::new(self.target, script)
         };

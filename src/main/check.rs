@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use ringwell::config::{Environment, Secrets};
+use ringwell::io::certificates::Certificates;
 
 use crate::{EX_CONFIG, Failure, Place, say};
 
@@ -29,6 +30,22 @@ impl Check {
                 } else {
                     wrong.push(error.to_string());
                 }
+            }
+        }
+        if let (Some(certificate), Some(key)) =
+            (&config.sip.certificate, &config.sip.certificate_key)
+        {
+            match Certificates::load(certificate, key) {
+                Ok(own) => {
+                    if let Some(what) = own.validity().warning() {
+                        let file = certificate.display();
+                        append(
+                            &mut report,
+                            &format!("warning: the certificate {file} {what}"),
+                        );
+                    }
+                }
+                Err(fault) => wrong.push(fault.to_string()),
             }
         }
         if wrong.is_empty() {

@@ -17,6 +17,7 @@
 //! after every input, one input gives at most three entries, a timeout at most two for each
 //! transaction that is due, and [`TRANSACTIONS_MAX`] bounds those.
 
+use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -30,6 +31,7 @@ use super::{Flow, Random, SessionId, TransactionId, Transmit};
 mod abandoned;
 mod counts;
 mod farewell;
+mod large;
 mod outputs;
 mod replaces;
 mod replies;
@@ -40,6 +42,7 @@ mod table;
 pub use counts::{Counts, Refusal, Totals};
 
 use counts::Counters;
+use large::Refusals;
 use sessions::Sessions;
 use table::{Entry, Machine, Table};
 
@@ -59,6 +62,9 @@ pub struct Settings {
     pub server_name: String,
     /// The host that Via tells; the flow's own address when `None`. A public address behind NAT.
     pub via_host: Option<Host>,
+    /// The TCP addresses that are listened on. Requests over 1300 bytes go by TCP where the UDP flow's
+    /// own address is among them (RFC 3261 §18.1.1).
+    pub tcp: Vec<SocketAddr>,
     /// The timers.
     pub timing: Timing,
     /// See [`TRANSACTIONS_MAX`].
@@ -72,6 +78,7 @@ impl Default for Settings {
         Self {
             server_name: "Ringwell".to_owned(),
             via_host: None,
+            tcp: Vec::new(),
             timing: Timing::default(),
             transactions_max: TRANSACTIONS_MAX,
             sessions_max: SESSIONS_MAX,
@@ -117,6 +124,7 @@ pub struct Endpoint {
     table: Table,
     sessions: Sessions,
     counters: Counters,
+    tcp_refusals: Refusals,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
 }
@@ -133,6 +141,7 @@ impl Endpoint {
             table: Table::default(),
             sessions: Sessions::default(),
             counters: Counters::default(),
+            tcp_refusals: Refusals::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -169,6 +178,9 @@ impl Endpoint {
     /// are still due are sent to the port that the peer told in Via (RFC 3261 §18.2.2).
     pub fn handle_flow_lost(&mut self, flow: Flow, now: Instant) {
         for id in self.table.disconnect(flow) {
+            if self.retry_by_datagram(id, now) {
+                continue;
+            }
             let Some(entry) = self.table.get_mut(id) else {
                 continue;
             };
@@ -284,6 +296,7 @@ impl Endpoint {
             self.counters.totals.stray_responses += 1;
             return;
         };
+        entry.retry = None;
         match &mut entry.machine {
             Machine::ClientInvite(machine) => machine.handle_response(response, now),
             Machine::Client(machine) => machine.handle_response(response, now),

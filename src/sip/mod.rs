@@ -10,6 +10,7 @@ pub mod message;
 pub mod next_hop;
 pub mod registration;
 pub mod session;
+pub mod stun;
 pub mod target;
 pub mod transaction;
 

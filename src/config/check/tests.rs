@@ -46,6 +46,21 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "no port",
     ),
     (
+        "[sip]\nlisten_tls = [\"10.0.0.1:5061\"]\ncertificate_key = \"/k.pem\"",
+        "sip.certificate",
+        "missing",
+    ),
+    (
+        "[sip]\nlisten_tls = [\"10.0.0.1:5061\"]\ncertificate = \"/c.pem\"",
+        "sip.certificate_key",
+        "missing",
+    ),
+    (
+        "[sip]\ncertificate = \"c.pem\"\ncertificate_key = \"/k.pem\"",
+        "sip.certificate",
+        "whole path",
+    ),
+    (
         "[sip]\npublic_address = \"0.0.0.0\"",
         "sip.public_address",
         "reach",

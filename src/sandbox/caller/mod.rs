@@ -27,13 +27,10 @@ pub use ladder::Rung;
 pub use report::{Report, Rtp};
 pub use script::{Step, parse_script};
 
-/// The port of SIP (RFC 3261 §19.1.2).
-const SIP_PORT: u16 = 5060;
-
 /// A call to be made.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whom to call: `sip:assistant@127.0.0.1:5060`, with `;transport=tcp` for TCP.
+    /// Whom to call: `sip:assistant@127.0.0.1:5060`, with `;transport=tcp` for TCP, `;transport=tls` for TLS.
     pub target: String,
     /// What to do.
     pub script: Vec<Step>,
@@ -51,6 +48,8 @@ pub struct Options {
     pub patience: Duration,
     /// How long the whole call may take.
     pub longest: Duration,
+    /// Extra authorities for TLS, a PEM file.
+    pub authorities: Option<PathBuf>,
     /// Where to write a recording (WAV; ours on the left, theirs on the right).
     pub record: Option<PathBuf>,
 }
@@ -69,6 +68,7 @@ impl Options {
             answer: Duration::from_secs(15),
             patience: Duration::from_secs(30),
             longest: Duration::from_secs(300),
+            authorities: None,
             record: None,
         }
     }
@@ -121,11 +121,12 @@ async fn target(text: &str) -> Result<(Uri, Transport, SocketAddr), CallError> {
     }
     let transport = match uri.param("transport") {
         Some(name) if name.eq_ignore_ascii_case(b"tcp") => Transport::Tcp,
+        Some(name) if name.eq_ignore_ascii_case(b"tls") => Transport::Tls,
         Some(name) if !name.eq_ignore_ascii_case(b"udp") => return Err(wrong()),
         _ => Transport::Udp,
     };
     let host = uri.host().ok_or_else(wrong)?.to_string();
-    let port = uri.port().unwrap_or(SIP_PORT);
+    let port = uri.port().unwrap_or(transport.default_port());
     let unknown = || CallError::Host { host: host.clone() };
     let name = host.trim_matches(['[', ']']);
     let mut found = tokio::net::lookup_host((name, port))

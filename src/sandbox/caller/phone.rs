@@ -10,7 +10,7 @@ use super::ear::{Ear, Line, seconds};
 use super::ladder::Ladder;
 use super::media::{Datagram, Media};
 use super::report::{Report, Rtp};
-use super::wire::{Arrived, Wire};
+use super::wire::{Arrived, Trust, Wire};
 use super::{CallError, Options};
 use crate::audio::FRAME;
 use crate::io::clock;
@@ -34,7 +34,12 @@ pub(super) async fn call(
     remote: SocketAddr,
 ) -> Result<Report, CallError> {
     let failed = |source| CallError::Socket { remote, source };
-    let (wire, flow) = Wire::open(transport, options.local, remote)
+    let host = uri.host().map(|host| host.to_string()).unwrap_or_default();
+    let trust = Trust {
+        name: host.trim_matches(['[', ']']),
+        authorities: options.authorities.as_deref(),
+    };
+    let (wire, flow) = Wire::open(transport, options.local, remote, &trust)
         .await
         .map_err(failed)?;
     let address = flow.local.ip();

@@ -1,15 +1,33 @@
-//! The caller's SIP socket: UDP or TCP.
+//! The caller's SIP socket: UDP, TCP or TLS.
 
 use core::net::{IpAddr, SocketAddr};
 use std::future::pending;
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
+use crate::io::tls::trusted_roots;
 use crate::sip::message::{Frame, MAX_MESSAGE, StreamFramer};
 use crate::sip::{Flow, Transport};
+
+/// What a connection can do.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+
+/// The name to expect in the far end's certificate, and who may have signed it.
+pub(super) struct Trust<'a> {
+    pub(super) name: &'a str,
+    pub(super) authorities: Option<&'a Path>,
+}
 
 /// The socket.
 pub(super) enum Wire {
@@ -17,8 +35,9 @@ pub(super) enum Wire {
         socket: UdpSocket,
         buffer: Vec<u8>,
     },
-    Tcp {
-        stream: TcpStream,
+    /// TCP, or TLS over it.
+    Stream {
+        stream: Box<dyn Duplex>,
         framer: StreamFramer,
         buffer: Vec<u8>,
         flow: Flow,
@@ -40,6 +59,7 @@ impl Wire {
         transport: Transport,
         local: Option<IpAddr>,
         remote: SocketAddr,
+        trust: &Trust<'_>,
     ) -> io::Result<(Self, Flow)> {
         let any = if remote.is_ipv4() {
             IpAddr::from([0, 0, 0, 0])
@@ -62,8 +82,7 @@ impl Wire {
                 let buffer = vec![0; MAX_MESSAGE];
                 Ok((Self::Udp { socket, buffer }, flow))
             }
-            Transport::Tls => Err(io::Error::from(io::ErrorKind::Unsupported)),
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 let socket = if remote.is_ipv4() {
                     tokio::net::TcpSocket::new_v4()?
                 } else {
@@ -77,7 +96,12 @@ impl Wire {
                     local: stream.local_addr()?,
                     remote,
                 };
-                let wire = Self::Tcp {
+                let stream: Box<dyn Duplex> = if transport == Transport::Tls {
+                    Box::new(encrypted(stream, trust).await?)
+                } else {
+                    Box::new(stream)
+                };
+                let wire = Self::Stream {
                     stream,
                     framer: StreamFramer::new(),
                     buffer: vec![0; MAX_MESSAGE],
@@ -88,11 +112,14 @@ impl Wire {
         }
     }
 
-    /// Sends one message. Over TCP everything goes by the one connection.
+    /// Sends one message. On a connection everything goes by the one connection.
     pub(super) async fn send(&mut self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
         match self {
             Self::Udp { socket, .. } => socket.send_to(bytes, to).await.map(|_| ()),
-            Self::Tcp { stream, .. } => stream.write_all(bytes).await,
+            Self::Stream { stream, .. } => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
             Self::Gone => Err(io::Error::from(io::ErrorKind::NotConnected)),
         }
     }
@@ -115,7 +142,7 @@ impl Wire {
                         return Arrived::Message(bytes, flow);
                     }
                 }
-                Self::Tcp {
+                Self::Stream {
                     stream,
                     framer,
                     buffer,
@@ -143,4 +170,18 @@ impl Wire {
             }
         }
     }
+}
+
+async fn encrypted(stream: TcpStream, trust: &Trust<'_>) -> io::Result<TlsStream<TcpStream>> {
+    let roots = trusted_roots(trust.authorities).map_err(io::Error::other)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(trust.name.to_owned()).map_err(io::Error::other)?;
+    TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
 }

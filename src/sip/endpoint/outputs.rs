@@ -50,7 +50,7 @@ impl Endpoint {
         &mut self,
         session: SessionId,
         transaction: TransactionId,
-        mut request: Request,
+        request: Request,
         flow: Flow,
         now: Instant,
     ) {
@@ -63,11 +63,45 @@ impl Endpoint {
             return self.tell(session, failed);
         }
         self.watch_request(session, &request);
-        let via = match request.method {
-            Method::Cancel => self.via_of_invite(session),
-            _ => None,
+        let owner = Owner {
+            session,
+            transaction,
         };
-        let via = via.unwrap_or_else(|| self.new_via(flow));
+        if request.method == Method::Cancel {
+            self.limit_invite(session, now);
+            // It follows its INVITE, by whatever path that went (RFC 3261 §9.1).
+            if let Some((via, flow)) = self.path_of_invite(session) {
+                self.launch(owner, request, via, flow, now);
+                return self.sessions.heard(session, flow);
+            }
+        }
+        if request.method == Method::Invite
+            && let (Some(call_id), Some(tag)) = (request.call_id(), request.from_tag())
+        {
+            self.sessions
+                .add_dialog(session, DialogKey::new(call_id, &tag));
+        }
+        match self.roomier(&request, flow, now) {
+            Some(stream) => self.launch_large(owner, request, (stream, flow), now),
+            None => {
+                let via = self.new_via(flow);
+                self.launch(owner, request, via, flow, now);
+            }
+        }
+        self.sessions.heard(session, flow);
+    }
+
+    /// Starts the transaction of a request that lacks nothing but its Via.
+    pub(super) fn launch(
+        &mut self,
+        owner: Owner,
+        mut request: Request,
+        via: Via,
+        flow: Flow,
+        now: Instant,
+    ) -> TransactionId {
+        let branch = via.branch().unwrap_or_default();
+        let key = Key::client(&branch, &request.method);
         request.headers.push_front(Name::Via, &via);
         self.start_client(session, transaction, request, flow, now);
     }
@@ -90,14 +124,6 @@ impl Endpoint {
         let key = Key::client(&branch.unwrap_or_default(), &request.method);
         let (reliability, timing) = (flow.transport.reliability(), self.settings.timing);
         let is_invite = request.method == Method::Invite;
-        let to_tag = request.to_tag();
-        if request.method == Method::Cancel {
-            self.limit_invite(session, now);
-        }
-        if is_invite && let (Some(call_id), Some(tag)) = (request.call_id(), request.from_tag()) {
-            self.sessions
-                .add_dialog(session, DialogKey::new(call_id, &tag));
-        }
         let machine = if is_invite {
             let machine = ClientInvite::start(request, reliability, timing, now);
             Machine::ClientInvite(Box::new(machine))
@@ -106,17 +132,13 @@ impl Endpoint {
             Machine::Client(Box::new(machine))
         };
         let mut entry = Entry::new(machine, key, flow);
-        entry.to_tag = to_tag;
-        entry.owner = Some(Owner {
-            session,
-            transaction,
-        });
+        entry.owner = Some(owner);
         let id = self.table.insert(entry);
-        self.sessions.heard(session, flow);
-        if is_invite && let Some(record) = self.sessions.get_mut(session) {
+        if is_invite && let Some(record) = self.sessions.get_mut(owner.session) {
             record.invite = Some(id);
         }
         self.drive(id, now);
+        id
     }
 
     /// The ACK of a 2xx has a branch of its own and no transaction (RFC 3261 §13.2.2.4).
@@ -162,10 +184,11 @@ impl Endpoint {
     }
 
     /// CANCEL has the Via of the INVITE it cancels (RFC 3261 §9.1).
-    fn via_of_invite(&mut self, session: SessionId) -> Option<Via> {
+    fn path_of_invite(&mut self, session: SessionId) -> Option<(Via, Flow)> {
         let id = self.sessions.get_mut(session)?.invite?;
-        match &self.table.get(id)?.machine {
-            Machine::ClientInvite(machine) => machine.unanswered()?.top_via(),
+        let entry = self.table.get(id)?;
+        match &entry.machine {
+            Machine::ClientInvite(machine) => Some((machine.unanswered()?.top_via()?, entry.flow)),
             _ => None,
         }
     }
@@ -188,7 +211,7 @@ impl Endpoint {
         self.table.refresh(id);
     }
 
-    fn new_via(&mut self, flow: Flow) -> Via {
+    pub(super) fn new_via(&mut self, flow: Flow) -> Via {
         let branch = format!("z9hG4bK{}", self.random.token());
         let host = self.settings.via_host.clone();
         let host = host.unwrap_or_else(|| flow.local.ip().into());

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::large::Retry;
 use crate::sip::message::Request;
 use crate::sip::transaction::{Client, ClientInvite, Key, Server, ServerInvite};
 use crate::sip::{Flow, SessionId, TransactionId};
@@ -26,6 +27,8 @@ pub(super) struct Entry {
     pub(super) flow: Flow,
     /// Of a server transaction: where its responses go when the connection is lost.
     pub(super) fallback: Option<Flow>,
+    /// Of a client transaction on a connection: what to send by UDP should that not come up.
+    pub(super) retry: Option<Box<Retry>>,
     /// Whom its news concern, and by what name that session knows it.
     pub(super) owner: Option<Owner>,
     /// Of a server transaction: the request, until it is answered for good.
@@ -55,6 +58,7 @@ impl Entry {
             machine,
             flow,
             fallback: None,
+            retry: None,
             owner: None,
             request: None,
             to_tag: None,
@@ -227,7 +231,8 @@ impl Table {
             && self.deadlines.len() <= self.entries.len()
     }
 
-    fn remove(&mut self, id: TransactionId) {
+    /// Forgets a transaction at once, and all that leads to it.
+    pub(super) fn remove(&mut self, id: TransactionId) {
         let Some(entry) = self.entries.remove(&id) else {
             return;
         };
