@@ -127,8 +127,8 @@ pub struct Media {
     pub attributes: Vec<Attribute>,
 }
 
-/// An `a=` line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An `a=` line. Its `Debug` does not show keys.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// What stands before the colon.
     pub name: String,
@@ -144,6 +144,19 @@ impl Default for Origin {
             version: "0".to_owned(),
             address: Connection::Ip(core::net::Ipv4Addr::UNSPECIFIED.into()),
         }
+    }
+}
+
+impl core::fmt::Debug for Attribute {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let secret = self.name.eq_ignore_ascii_case("crypto");
+        let value = self.value.as_deref();
+        let value = value.map(|value| if secret { "(a key)" } else { value });
+        formatter
+            .debug_struct("Attribute")
+            .field("name", &self.name)
+            .field("value", &value)
+            .finish()
     }
 }
 

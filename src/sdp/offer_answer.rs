@@ -1,7 +1,8 @@
-//! The offer/answer model (RFC 3264) for one audio stream over RTP/AVP.
+//! The offer/answer model (RFC 3264) for one audio stream over RTP/AVP, or over RTP/SAVP with keys (RFC 4568).
 
 use core::net::SocketAddr;
 
+use super::crypto::line::Line;
 use super::format::Format;
 use super::{
     Attribute, Connection, Direction, Local, Media, Negotiated, Origin, SessionDescription,
@@ -24,9 +25,20 @@ pub enum NoCommonCodec {
     /// No audio stream, or only refused ones.
     #[error("no audio stream")]
     NoAudio,
-    /// Audio only over a profile that is not spoken here (such as `RTP/SAVP`).
+    /// Audio only over a profile that is not spoken here (such as `RTP/SAVP` on a line without encryption).
     #[error("audio only over {0}")]
     Profile(String),
+    /// Audio only with keys by DTLS.
+    #[error(
+        "audio only over {0}, whose keys come by DTLS; a=crypto (RFC 4568) is what is spoken here"
+    )]
+    Dtls(String),
+    /// Audio only in the clear, where encryption is required.
+    #[error("audio without encryption, which is required here")]
+    Unencrypted,
+    /// Encrypted, but no line with a key can be used; the suites of all.
+    #[error("no usable a=crypto line among {0}")]
+    Keys(String),
     /// Audio, but none of our codecs.
     #[error("no common codec among {0}")]
     Codec(String),
@@ -41,8 +53,13 @@ pub fn answer(
     offer: &SessionDescription,
     local: &Local,
 ) -> Result<(SessionDescription, Negotiated), NoCommonCodec> {
-    let (index, payload_type, law) = choose(offer, &local.codecs)?;
+    let (index, payload_type, law) = choose(offer, local)?;
     let offered = &offer.media[index];
+    let theirs = offered.security(local.srtp.policy)?;
+    let line = theirs.as_ref().map(|theirs| {
+        let (suite, key) = theirs.suite_and_key();
+        theirs.answered_with(local.srtp.answering_key(suite, key))
+    });
     let event = offered.payload_type(Format::TelephoneEvent);
     let negotiated = Negotiated {
         law,
@@ -53,7 +70,10 @@ pub fn answer(
         remote: remote(offer, offered),
         remote_rtcp: remote_rtcp(offer, offered),
         direction: our_direction(offer, offered),
-        crypto: None,
+        crypto: line
+            .as_ref()
+            .zip(theirs.as_ref())
+            .and_then(|(ours, theirs)| Line::agreed(ours, theirs)),
     };
     let mut formats = vec![(payload_type, Format::Audio(law))];
     formats.extend(event.map(|number| (number, Format::TelephoneEvent)));
@@ -63,6 +83,7 @@ pub fn answer(
     };
     let mut ours = audio(local, &formats, events, negotiated.ptime_ms);
     ours.protocol.clone_from(&offered.protocol);
+    ours.attributes.extend(line.as_ref().map(Line::attribute));
     ours.attributes
         .push(Attribute::flag(negotiated.direction.as_str()));
     let mut description = describe(local);
@@ -82,6 +103,12 @@ pub fn offer(local: &Local) -> SessionDescription {
         .chain([(TELEPHONE_EVENT, Format::TelephoneEvent)])
         .collect();
     let mut ours = audio(local, &formats, DTMF_AND_FLASH, 20);
+    if let Some(profile) = local.srtp.offered_profile() {
+        profile.clone_into(&mut ours.protocol);
+        let keys = (1..).zip(local.srtp.offered_keys());
+        let lines = keys.map(|(tag, (suite, key))| Line::new(tag, suite, key));
+        ours.attributes.extend(lines.map(|line| line.attribute()));
+    }
     ours.attributes
         .push(Attribute::flag(Direction::SendRecv.as_str()));
     let mut description = describe(local);
@@ -104,9 +131,7 @@ pub fn conclude(
         .zip(&answer.media)
         .find(|(ours, theirs)| live(ours) && live(theirs))
         .ok_or(NoCommonCodec::NoAudio)?;
-    if !is_plain_rtp(&theirs.protocol) {
-        return Err(NoCommonCodec::Profile(theirs.protocol.clone()));
-    }
+    let crypto = ours.concluded(theirs)?;
     let (law, send, receive) = theirs
         .audio_formats()
         .find_map(|(number, format)| match format {
@@ -124,25 +149,25 @@ pub fn conclude(
         remote: remote(answer, theirs),
         remote_rtcp: remote_rtcp(answer, theirs),
         direction: our_direction(answer, theirs).within(offer.direction_of(ours)),
-        crypto: None,
+        crypto,
     })
 }
 
 /// The stream, payload type and codec to take of an offer.
-fn choose(offer: &SessionDescription, codecs: &[Law]) -> Result<(usize, u8, Law), NoCommonCodec> {
+fn choose(offer: &SessionDescription, local: &Local) -> Result<(usize, u8, Law), NoCommonCodec> {
     let mut refusal = NoCommonCodec::NoAudio;
     for (index, media) in offer.media.iter().enumerate() {
         if !is_audio(media) {
             continue;
         }
-        if !is_plain_rtp(&media.protocol) {
-            refusal = NoCommonCodec::Profile(media.protocol.clone());
+        if let Err(insecure) = media.security(local.srtp.policy) {
+            refusal = insecure;
             continue;
         }
         let chosen = media
             .audio_formats()
             .find_map(|(number, format)| match format {
-                Format::Audio(law) if codecs.contains(&law) => Some((number, law)),
+                Format::Audio(law) if local.codecs.contains(&law) => Some((number, law)),
                 _ => None,
             });
         if let Some((payload_type, law)) = chosen {
@@ -155,13 +180,6 @@ fn choose(offer: &SessionDescription, codecs: &[Law]) -> Result<(usize, u8, Law)
 
 fn is_audio(media: &Media) -> bool {
     media.kind.eq_ignore_ascii_case("audio") && media.port != 0
-}
-
-/// `RTP/AVP`, or `RTP/AVPF` whose feedback we need not send.
-fn is_plain_rtp(protocol: &str) -> bool {
-    ["RTP/AVP", "RTP/AVPF"]
-        .iter()
-        .any(|plain| protocol.eq_ignore_ascii_case(plain))
 }
 
 /// The first formats of a stream in words, for the refusal's log line.

@@ -50,7 +50,8 @@ impl Refused {
         match self {
             Self::NoCommonCodec(NoCommonCodec::NoAudio) => 304,
             Self::NoCommonCodec(NoCommonCodec::Codec(_)) => 305,
-            Self::NoCommonCodec(NoCommonCodec::Profile(_)) => 302,
+            Self::NoCommonCodec(NoCommonCodec::Profile(_) | NoCommonCodec::Dtls(_)) => 302,
+            Self::NoCommonCodec(NoCommonCodec::Unencrypted | NoCommonCodec::Keys(_)) => 399,
             Self::Missing | Self::Unreadable(_) => 399,
         }
     }
@@ -76,18 +77,9 @@ impl Media {
     /// Answers an offer, with what we want by now. A refused one changes nothing.
     pub(super) fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), Refused> {
         let offer = SessionDescription::parse(offer).map_err(Refused::Unreadable)?;
-        let stance = self.wanted.as_ref().unwrap_or(&self.stance);
-        let (mut answer, mut negotiated) =
-            sdp::answer(&offer, &stance.local).map_err(Refused::NoCommonCodec)?;
-        if stance.holds {
-            negotiated.direction = negotiated.direction.within(Direction::SendOnly);
-            answer = answer.with_direction(negotiated.direction);
-        }
-        let same_version = self.theirs.as_ref() == Some(&offer.origin);
-        self.is_news = !same_version || self.agreed.as_ref() != Some(&negotiated);
-        if let Some(wanted) = self.wanted.take() {
-            self.stance = wanted;
-        }
+        let (answer, negotiated) =
+            sdp::answer(&offer, &self.local).map_err(Refused::NoCommonCodec)?;
+        self.local.srtp.settle(&answer, &negotiated);
         let answer = self.following(answer);
         let body = answer.write();
         self.ours = Some(answer);
@@ -127,6 +119,7 @@ impl Media {
         let answer = SessionDescription::parse(&answer).map_err(Refused::Unreadable)?;
         let offer = offered.description;
         let negotiated = sdp::conclude(&offer, &answer).map_err(Refused::NoCommonCodec)?;
+        self.local.srtp.settle(&offer, &negotiated);
         self.ours = Some(offer);
         self.agreed = Some(negotiated.clone());
         Ok(negotiated)
