@@ -13,8 +13,10 @@ use ringwell::io::clock;
 use ringwell::io::media_socket::{self, PortPool};
 use ringwell::io::media_thread::{CallMedia, EVENTS, MediaThread, Mode, Settings};
 use ringwell::io::rings::{self, AgentFrame, Frame};
+use ringwell::io::srtp::Srtp;
 use ringwell::rtp::packet::Packet;
 use ringwell::rtp::session::{self, Stream};
+use ringwell::sdp::{Crypto, Suite};
 
 struct Counting;
 
@@ -115,6 +117,7 @@ fn a_running_stream_allocates_nothing() {
             id: id as u64,
             ports,
             session,
+            crypto: None,
             mode,
             events: events.clone(),
         });
@@ -148,4 +151,60 @@ fn a_running_stream_allocates_nothing() {
         0,
         "allocations in five seconds of three streams"
     );
+    // The streams still run, and allocate nothing: what is counted now is of encryption alone.
+    encryption_allocates_a_little_per_packet();
 }
+
+/// What is written in ARCHITECTURE.md holds for each suite.
+fn encryption_allocates_a_little_per_packet() {
+    for suite in [
+        Suite::AesCm128HmacSha1_80,
+        Suite::AesCm128HmacSha1_32,
+        Suite::Aes256CmHmacSha1_80,
+        Suite::Aes256CmHmacSha1_32,
+        Suite::AeadAes128Gcm,
+        Suite::AeadAes256Gcm,
+    ] {
+        let key = vec![7; suite.key_length() + suite.salt_length()];
+        let crypto = Crypto {
+            suite,
+            send_key: key.clone(),
+            receive_key: key,
+        };
+        let mut srtp = Srtp::new(&crypto).expect("keys of the suite");
+        let mut buffer = [0; 2048];
+        let mut counts = [0; 2];
+        for sequence in 0..=PACKETS {
+            let packet = Packet {
+                payload_type: 0,
+                marker: false,
+                sequence,
+                timestamp: 0,
+                ssrc: 7,
+                payload: &[0x23; 160],
+            };
+            let length = packet.write(&mut buffer).expect("it fits");
+            let start = ALLOCATIONS.load(Ordering::Relaxed);
+            let sealed = srtp
+                .protect_rtp(&mut buffer, length)
+                .expect("it is encrypted");
+            let middle = ALLOCATIONS.load(Ordering::Relaxed);
+            let opened = srtp.unprotect_rtp(&mut buffer, sealed);
+            let end = ALLOCATIONS.load(Ordering::Relaxed);
+            assert_eq!(opened, Ok(length));
+            if sequence > 0 {
+                counts[0] += middle - start;
+                counts[1] += end - middle;
+            }
+        }
+        let expected = match suite {
+            Suite::AeadAes128Gcm | Suite::AeadAes256Gcm => [3, 7],
+            _ => [1, 5],
+        };
+        let counted = counts.map(|count| count / u64::from(PACKETS));
+        assert_eq!(counted, expected, "{suite:?}: per packet sent, received");
+    }
+}
+
+/// Packets that are counted; the first of a source is not, since it makes a context.
+const PACKETS: u16 = 200;

@@ -24,7 +24,7 @@ pub use services::{
     Assistant, Dialect, Ear, EarProvider, Effort, Helpdesk, HelpdeskKind, Knowledge, Model,
     Prompts, SystemRole, TicketPolicy, TokenKey, Voice, VoiceProvider,
 };
-pub use telephony::{Calls, Line, LineKind, LineTransport, Media, Sip, UnknownSource};
+pub use telephony::{Calls, Line, LineKind, LineSrtp, LineTransport, Media, Sip, UnknownSource};
 pub use values::{Cidr, NoSecret, PortRange};
 
 /// Longest configuration file, in bytes.

@@ -74,6 +74,9 @@ pub struct Line {
     /// Whether `echo` and `tone` answer on it.
     #[serde(default)]
     pub diagnostics: bool,
+    /// Whether its audio is encrypted.
+    #[serde(default = "accepted")]
+    pub srtp: LineSrtp,
 }
 
 /// How a line is attached.
@@ -104,6 +107,22 @@ pub enum LineTransport {
 
 fn any_transport() -> LineTransport {
     LineTransport::Any
+}
+
+/// Whether the audio of a line is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineSrtp {
+    /// Never.
+    Off,
+    /// When the caller wants it.
+    Accepted,
+    /// Always.
+    Required,
+}
+
+fn accepted() -> LineSrtp {
+    LineSrtp::Accepted
 }
 
 /// `[calls]`: limits of calls.

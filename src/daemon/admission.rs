@@ -4,8 +4,9 @@ use core::net::IpAddr;
 use std::sync::Arc;
 
 use crate::call::Kind;
-use crate::config::{Config, Line, LineTransport, UnknownSource};
+use crate::config::{Config, Line, LineSrtp, LineTransport, UnknownSource};
 use crate::io::sip_sockets::{Admission, Admit};
+use crate::sdp::SrtpPolicy;
 use crate::sip::message::Request;
 use crate::sip::{Flow, Transport};
 
@@ -57,6 +58,15 @@ impl Lines {
     pub(crate) fn name(&self, flow: Flow) -> Arc<str> {
         self.of(flow)
             .map_or_else(|| Arc::clone(&self.stranger), |line| Arc::from(&*line.name))
+    }
+
+    /// Whether the audio of a flow's line is encrypted.
+    pub(crate) fn srtp(&self, flow: Flow) -> SrtpPolicy {
+        match self.of(flow).map(|line| line.srtp) {
+            Some(LineSrtp::Accepted) => SrtpPolicy::Accepted,
+            Some(LineSrtp::Required) => SrtpPolicy::Required,
+            Some(LineSrtp::Off) | None => SrtpPolicy::Off,
+        }
     }
 
     /// What answers: the diagnostics where the line allows them, otherwise the assistant.

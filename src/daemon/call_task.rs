@@ -2,6 +2,7 @@
 //!
 //! The call itself ([`crate::call::Call`]) decides; nothing is decided here.
 
+use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub(crate) struct CallTask {
     /// Answers to commands that are known at once.
     answers: VecDeque<Input>,
     ended: bool,
+    /// Where we asked for audio.
+    signalled: SocketAddr,
 }
 
 enum Event {
@@ -76,6 +79,8 @@ impl CallTask {
         let id = new_call_id(&mut random);
         log::info!(CALL_ID = id.0.as_str(), PEER:% = flow.remote, KIND:? = kind; "INVITE");
         let settings = services.call_settings(flow, ports.port, &mut random);
+        let local = &settings.session.local_media;
+        let signalled = SocketAddr::new(local.address, local.port);
         let arrival = Arrival {
             kind,
             transaction,
@@ -91,6 +96,7 @@ impl CallTask {
             search: SearchLeg::default(),
             answers: VecDeque::new(),
             ended: false,
+            signalled,
             id,
             session,
             call,
@@ -219,6 +225,16 @@ impl CallTask {
             MediaEvent::MediaTimeout => self.services.metrics.count(Counter::MediaTimeouts),
             MediaEvent::FirstPacket(from) => {
                 log::debug!(CALL_ID = call, PEER:% = from; "first packet");
+            }
+            MediaEvent::NoMedia { signalled, strays } => {
+                let address = |address: &Option<_>| {
+                    address.map_or("none".to_owned(), |it: SocketAddr| it.to_string())
+                };
+                log::warn!(
+                    CALL_ID = call, WE_SIGNALLED:% = self.signalled, WE_SEND_TO = address(signalled).as_str(),
+                    PACKETS_CAME_FROM = address(strays).as_str();
+                    "no audio 2 s after the answer"
+                );
             }
             MediaEvent::Underrun(utterance) => {
                 log::warn!(CALL_ID = call, UTTERANCE = utterance.0; "speech ran dry");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use secrecy::SecretString;
 
+use super::admission::Lines;
 use super::metrics::Metrics;
 use super::wording;
 use crate::audio::Law;
@@ -73,6 +74,7 @@ pub(crate) struct Services {
     server_name: String,
     public_address: Option<IpAddr>,
     media_address: Option<IpAddr>,
+    lines: Arc<Lines>,
 }
 
 impl Services {
@@ -112,6 +114,7 @@ impl Services {
             server_name: config.sip.server_name.clone(),
             public_address: config.sip.public_address,
             media_address: config.media.address,
+            lines: Lines::new(config),
         })
     }
 
@@ -152,7 +155,7 @@ impl Services {
                 port,
                 session_id: random.next_u64() >> 1,
                 codecs: vec![Law::Mu, Law::A],
-                srtp: sdp::Srtp::default(),
+                srtp: sdp::Srtp::new(self.lines.srtp(flow), clock::key()),
             },
             policy: session::Policy::default(),
             timing: transaction::Timing::default(),

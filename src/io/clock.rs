@@ -28,6 +28,14 @@ pub fn seed() -> [u64; 2] {
     [word(), word()]
 }
 
+/// Unpredictable bytes that a call's keys are made of.
+#[must_use]
+pub fn key() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the kernel's random device answers");
+    bytes
+}
+
 fn word() -> u64 {
     getrandom::u64().expect("the kernel's random device answers")
 }

@@ -11,6 +11,10 @@
 //!                                  caller ring <-------+    |  +--- MediaEvent ----> call's task
 //!                                                      agent ring
 //! ```
+//!
+//! Two calls may be joined by a relay instead: what one hears the other says, in its own law and under its own
+//! keys. Packets are encrypted and decrypted here ([`super::srtp`]); `rtp` never sees it. That allocates, so the
+//! promise above is one to plain calls.
 
 use std::io;
 use std::sync::Arc;
@@ -23,24 +27,28 @@ use tokio::sync::mpsc;
 use crate::audio::tone::Tone;
 use crate::conversation::UtteranceId;
 use crate::rtp::session::{self, Delivery, Session, Statistics, Stream};
-use crate::sdp::Negotiated;
+use crate::sdp::{Crypto, Negotiated};
 
 use super::clock;
 use super::media_socket::MediaPorts;
-use super::rings::{AgentReader, CallerWriter};
+use super::rings::{AgentReader, CallerWriter, RelayEnd};
 
 mod call;
 mod counters;
 mod engine;
 mod pacer;
+mod protection;
 mod realtime;
 mod stream;
+mod watch;
 
 pub use counters::{BOUNDS, CountersSnapshot, DepartureError, MediaCounters};
 pub use realtime::{Outcome, Realtime};
 
 use call::{Call, Source};
 use engine::Engine;
+use protection::Protection;
+use watch::Watch;
 
 /// How the media threads are run.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +76,8 @@ pub struct CallMedia {
     pub ports: MediaPorts,
     /// Its session. `delivery` is set by the mode.
     pub session: session::Settings,
+    /// The keys its packets are encrypted with, if they are ([`Negotiated::crypto`]).
+    pub crypto: Option<Crypto>,
     /// What is done with the audio.
     pub mode: Mode,
     /// Where events go; [`EVENTS`] is a good capacity. A call whose receiver is gone is removed.
@@ -84,6 +94,9 @@ pub enum Mode {
         /// Gives what is to be said.
         agent: AgentReader,
     },
+    /// The caller is joined to another call, which has the other end: audio goes to and fro in whatever law each
+    /// side speaks, and so do keys. Silence comes from a side that holds or has not begun.
+    Relay(RelayEnd),
     /// The caller's own audio, packet for packet, nothing added.
     Echo,
     /// The 1004 Hz milliwatt.
@@ -105,6 +118,13 @@ pub enum MediaEvent {
     Underrun(UtteranceId),
     /// Nothing came from the caller for the configured time; once per silence.
     MediaTimeout,
+    /// Two seconds after the start (a hold does not count) no packet that can be used has come; once.
+    NoMedia {
+        /// Where the far end wants RTP, and where ours goes to.
+        signalled: Option<std::net::SocketAddr>,
+        /// Where packets came from that were not taken: of a wrong format, or under a wrong key.
+        strays: Option<std::net::SocketAddr>,
+    },
     /// The call was removed; nothing follows.
     Stopped(Box<Summary>),
 }
@@ -122,6 +142,14 @@ pub struct Summary {
     pub caller_frames_dropped: u64,
     /// Events dropped because the call's task was too slow.
     pub events_dropped: u64,
+    /// Encrypted packets dropped as forged or misshapen.
+    pub unauthentic: u64,
+    /// Encrypted packets dropped because they had come before.
+    pub replayed: u64,
+    /// Frames and keys that a relay dropped on this side.
+    pub relay_dropped: u64,
+    /// Keys from the other side of a relay that could not be pressed here: this far end takes none.
+    pub keys_lost: u64,
     /// The media code failed on this call, which ended it.
     pub failed: bool,
 }
@@ -205,7 +233,44 @@ impl MediaHandle {
     /// # Errors
     /// [`QueueFull`]; the stream stays as it was.
     pub fn update(&self, id: u64, negotiated: &Negotiated) -> Result<(), QueueFull> {
-        self.send(id, Command::Update(id, Stream::from(negotiated)))
+        let change = Change {
+            stream: Stream::from(negotiated),
+            protection: negotiated.crypto.as_ref().into(),
+        };
+        self.send(id, Command::Update(id, Box::new(change)))
+    }
+
+    /// Joins a running call ([`Mode::Bridge`] or [`Mode::Relay`]) to the one that has the other end. The rings of a
+    /// bridge are kept for [`Self::resume`]: meanwhile the ear hears silence, and the voice waits. Unknown ids are
+    /// ignored.
+    ///
+    /// # Errors
+    /// [`QueueFull`]; everything stays as it was, without this end.
+    pub fn relay(&self, id: u64, end: RelayEnd) -> Result<(), QueueFull> {
+        self.send(id, Command::Source(id, Box::new(Source::Relay(end))))
+    }
+
+    /// Leads a running call ([`Mode::Bridge`] or [`Mode::Relay`]) to an assistant by new rings; the old ones are
+    /// closed. Unknown ids are ignored.
+    ///
+    /// # Errors
+    /// [`QueueFull`]; everything stays as it was, and the rings are closed.
+    pub fn bridge(
+        &self,
+        id: u64,
+        caller: CallerWriter,
+        agent: AgentReader,
+    ) -> Result<(), QueueFull> {
+        let source = Source::Bridge { caller, agent };
+        self.send(id, Command::Source(id, Box::new(source)))
+    }
+
+    /// Ends a relay and goes on with the rings that the call had before it. Ignored where there are none.
+    ///
+    /// # Errors
+    /// [`QueueFull`]; the relay goes on.
+    pub fn resume(&self, id: u64) -> Result<(), QueueFull> {
+        self.send(id, Command::Resume(id))
     }
 
     /// Ends a stream with RTCP BYE; [`MediaEvent::Stopped`] follows. Unknown ids are ignored.
@@ -274,8 +339,25 @@ impl Drop for Threads {
 /// What a media thread is told.
 enum Command {
     Add(Box<Call>),
-    Update(u64, Stream),
+    Update(u64, Box<Change>),
+    Source(u64, Box<Source>),
+    Resume(u64),
     Remove(u64),
+}
+
+/// What a re-INVITE changes.
+struct Change {
+    stream: Stream,
+    protection: Protection,
+}
+
+/// What a media thread has no more use for.
+enum Retired {
+    Call(Box<Call>),
+    /// What a change has replaced.
+    Change(Box<Change>),
+    /// Rings that were replaced.
+    Source(Box<Source>),
 }
 
 impl From<CallMedia> for Call {
@@ -284,31 +366,47 @@ impl From<CallMedia> for Call {
             id,
             ports,
             mut session,
+            crypto,
             mode,
             events,
         } = media;
         session.delivery = Delivery::Paced;
+        if crypto.is_some() {
+            // Whoever misses the first packets must not miss a wrap with them: the roll-over counter is not sent
+            // (RFC 3711 §3.3.1).
+            session.first_sequence &= 0x7FFF;
+        }
         let source = match mode {
             Mode::Bridge { caller, agent } => Source::Bridge { caller, agent },
+            Mode::Relay(end) => Source::Relay(end),
             Mode::Echo => {
                 session.delivery = Delivery::AsReceived;
                 Source::Echo
             }
             Mode::Tone => Source::Tone(Box::new(Tone::milliwatt(session.audio_law))),
         };
-        Self::new(
-            id,
-            ports,
-            Session::new(session, clock::now()),
-            source,
-            events,
-        )
+        let now = clock::now();
+        let watch = Watch::new(&session.stream, now);
+        let session = Session::new(session, now);
+        let protection = crypto.as_ref().into();
+        Self::new(id, ports, (session, protection, watch), source, events)
     }
 }
 
 /// Takes retired calls apart: closes their sockets, tells their tasks.
-fn reap(retired: &Receiver<Box<Call>>) {
-    while let Ok(call) = retired.recv() {
+fn reap(retired: &Receiver<Retired>) {
+    while let Ok(retired) = retired.recv() {
+        let call = match retired {
+            Retired::Call(call) => call,
+            Retired::Change(change) => {
+                drop(change);
+                continue;
+            }
+            Retired::Source(source) => {
+                drop(source);
+                continue;
+            }
+        };
         let id = call.id();
         let (summary, events) = call.dissolve();
         if summary.failed {
@@ -334,8 +432,8 @@ pub const EVENTS: usize = 64;
 pub const CALLS: usize = 256;
 /// A thread's one report of its scheduling, at its start; never full.
 const REPORT: usize = 1;
-/// Retired calls that wait for the reaper: all of a thread at shutdown. When full the media thread
-/// closes the sockets itself.
+/// Retired calls (and what changes have replaced) that wait for the reaper: all of a thread at shutdown. When full the
+/// media thread closes and frees them itself.
 const RETIRED: usize = CALLS;
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod sip_sockets;
 pub mod sip_stream;
 pub mod sip_tls;
 pub mod sip_udp;
+pub mod srtp;
 pub mod store;
 pub mod tls;
 pub mod websocket;

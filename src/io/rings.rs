@@ -1,4 +1,4 @@
-//! The two lock-free rings of a call, between the media thread and the speech tasks.
+//! The two lock-free rings of a call, between the media thread and the speech tasks; and those that join two calls.
 //!
 //! Each carries 20 ms frames of the negotiated codec as they are on the wire. The media thread never
 //! waits on them: a full caller ring drops the newest frame and counts it, an empty agent ring is silence.
@@ -14,6 +14,10 @@ use ringbuf::{HeapCons, HeapProd, HeapRb};
 
 use crate::audio::FRAME_SAMPLES;
 use crate::conversation::UtteranceId;
+
+mod relay;
+
+pub use relay::{RELAY_RING, RelayEnd, relay};
 
 /// Two seconds of caller audio: the tail that is replayed when a listening socket is opened anew.
 /// When full the newest frame is dropped and counted in [`CallerWriter::dropped`].
@@ -109,6 +113,12 @@ impl CallerWriter {
         if self.ring.occupied_len() >= self.shared.wanted.load(Ordering::Acquire) {
             self.shared.waker.wake();
         }
+    }
+
+    /// Whether somebody holds the other end.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.ring.read_is_held()
     }
 
     /// Frames dropped because the reader was too slow.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ringwell::audio::Law;
 use ringwell::sandbox::caller::{self, Options, Step, parse_script};
+use ringwell::sdp::SrtpPolicy;
 
 use crate::{EX_USAGE, Failure, block_on, say};
 
@@ -36,6 +37,9 @@ pub(crate) struct Call {
     /// Codecs to offer, most liked first.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Codec::Pcmu, Codec::Pcma])]
     codec: Vec<Codec>,
+    /// Offer encrypted audio (SRTP, keys in the session description) and accept nothing else.
+    #[arg(long)]
+    srtp: bool,
     /// The number we call from.
     #[arg(long, value_name = "NUMBER", default_value = "+15550100199")]
     from: String,
@@ -73,6 +77,10 @@ impl Call {
         });
         let options = Options {
             laws: laws.collect(),
+            srtp: match self.srtp {
+                true => SrtpPolicy::Required,
+                false => SrtpPolicy::Off,
+            },
             from: self.from,
             name: self.name,
             local: self.local,

@@ -19,8 +19,10 @@ use ringwell::io::media_socket::{self, PortPool};
 use ringwell::io::media_thread::{
     CallMedia, EVENTS, MediaEvent, MediaHandle, MediaThread, Mode, Settings,
 };
+use ringwell::io::srtp::Srtp;
 use ringwell::rtp::packet::Packet;
 use ringwell::rtp::session::{self, Stream};
+use ringwell::sdp::{Crypto, Suite};
 use tokio::sync::mpsc;
 
 const CALLS: u64 = 50;
@@ -64,6 +66,7 @@ impl Far {
             id,
             ports,
             session,
+            crypto: None,
             mode: Mode::Echo,
             events: sender,
         });
@@ -197,4 +200,51 @@ fn departure_error() {
         counters.packets_in > sent * 99 / 100,
         "the machine is far too busy to measure"
     );
+}
+
+/// What encryption adds to one packet each way, by suite.
+#[test]
+#[ignore = "measures"]
+fn protect_and_unprotect() {
+    const PACKETS: u32 = 20_000;
+    for suite in [
+        Suite::AesCm128HmacSha1_80,
+        Suite::AesCm128HmacSha1_32,
+        Suite::Aes256CmHmacSha1_80,
+        Suite::Aes256CmHmacSha1_32,
+        Suite::AeadAes128Gcm,
+        Suite::AeadAes256Gcm,
+    ] {
+        let key = vec![7; suite.key_length() + suite.salt_length()];
+        let crypto = Crypto {
+            suite,
+            send_key: key.clone(),
+            receive_key: key,
+        };
+        let mut srtp = Srtp::new(&crypto).expect("keys of the suite");
+        let mut buffer = [0; 2048];
+        let begun = clock::now();
+        for number in 0..PACKETS {
+            let packet = Packet {
+                payload_type: 0,
+                marker: false,
+                sequence: (number & 0xFFFF) as u16,
+                timestamp: number * 160,
+                ssrc: 7,
+                payload: &[0x23; 160],
+            };
+            let length = packet.write(&mut buffer).expect("it fits");
+            let sealed = srtp
+                .protect_rtp(&mut buffer, length)
+                .expect("it is encrypted");
+            let opened = srtp.unprotect_rtp(&mut buffer, sealed);
+            assert_eq!(opened, Ok(length));
+        }
+        let each = clock::now().saturating_duration_since(begun) / PACKETS;
+        println!(
+            "srtp_protect_unprotect_ns suite={} per_packet={}",
+            suite.name(),
+            each.as_nanos()
+        );
+    }
 }

@@ -21,11 +21,22 @@ impl Baresip {
     /// Starts one on an address of its own. What it says comes from a WAV file (8 kHz, mono); what it
     /// hears it records in its folder.
     pub fn start(folder: &Path, ip: Ipv4Addr, transport: &str, says: &Path) -> Self {
+        Self::start_with(folder, ip, transport, says, "")
+    }
+
+    /// The same with more parameters of its account: `;mediaenc=srtp-mand`.
+    pub fn start_with(
+        folder: &Path,
+        ip: Ipv4Addr,
+        transport: &str,
+        says: &Path,
+        parameters: &str,
+    ) -> Self {
         std::fs::create_dir_all(folder).expect("the folder can be made");
         std::fs::write(folder.join("config"), config(ip, folder, says)).expect("config is written");
         let account = format!(
             "<sip:phone@{ip};transport={transport}>;regint=0;answermode=auto;dtmfmode=rtpevent;\
-             audio_codecs=PCMU/8000/1,PCMA/8000/1\n"
+             audio_codecs=PCMU/8000/1,PCMA/8000/1{parameters}\n"
         );
         std::fs::write(folder.join("accounts"), account).expect("accounts are written");
         let path = folder.to_str().expect("a path in UTF-8");
@@ -91,7 +102,7 @@ impl Baresip {
 
 fn config(ip: Ipv4Addr, folder: &Path, says: &Path) -> String {
     let modules = [
-        "g711", "aufile", "sndfile", "uuid", "account", "menu", "ctrl_tcp",
+        "g711", "srtp", "aufile", "sndfile", "uuid", "account", "menu", "ctrl_tcp",
     ];
     let modules: String = modules
         .iter()

@@ -10,6 +10,7 @@ mod faults;
 mod lab;
 mod linphone;
 mod phones;
+mod secure;
 mod sipp;
 mod soak;
 mod torture;

@@ -12,7 +12,7 @@ use crate::linphone::Linphone;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a recording says.
-fn read(samples: &[i16]) -> String {
+pub fn read(samples: &[i16]) -> String {
     let mut decoder = tone_speech::Decoder::new(8000);
     let mut heard = Vec::new();
     decoder.push(samples, &mut heard);
@@ -20,7 +20,7 @@ fn read(samples: &[i16]) -> String {
 }
 
 /// A WAV file of silence, a text, and silence.
-fn says(lab: &Lab, text: &str) -> PathBuf {
+pub fn says(lab: &Lab, text: &str) -> PathBuf {
     let path = lab.dir.path().join("says.wav");
     let spec = hound::WavSpec {
         channels: 1,
@@ -44,7 +44,7 @@ fn says(lab: &Lab, text: &str) -> PathBuf {
 }
 
 /// Waits until the one call has lasted so long.
-fn lasts(lab: &Lab, seconds: u64) {
+pub fn lasts(lab: &Lab, seconds: u64) {
     lab.until("the call goes on", PATIENCE, |lab| {
         let calls = &lab.status()["calls"];
         (calls[0]["seconds"].as_u64() >= Some(seconds)).then_some(())

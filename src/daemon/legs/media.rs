@@ -61,10 +61,7 @@ impl MediaLeg {
     /// Starts the stream, or changes it.
     pub(crate) fn start(&mut self, services: &Services, call: &CallId, negotiated: &Negotiated) {
         let taken = match std::mem::replace(&mut self.state, State::Streaming) {
-            State::Waiting(ports) => {
-                let stream = rtp::session::Stream::from(negotiated);
-                self.add(services, call, ports, stream)
-            }
+            State::Waiting(ports) => self.add(services, call, ports, negotiated),
             State::Streaming => services.media.update(self.id, negotiated),
             State::Over => {
                 self.state = State::Over;
@@ -81,7 +78,7 @@ impl MediaLeg {
         services: &Services,
         call: &CallId,
         ports: MediaPorts,
-        stream: rtp::session::Stream,
+        negotiated: &Negotiated,
     ) -> Result<(), crate::io::media_thread::QueueFull> {
         let (sender, events) = mpsc::channel(EVENTS);
         self.events = Some(events);
@@ -91,7 +88,7 @@ impl MediaLeg {
             (Kind::Echo, _) | (Kind::Assistant, None) => Mode::Echo,
         };
         let mut session = rtp::session::Settings::new(
-            stream,
+            negotiated.into(),
             format!("ringwell-{}", call.0),
             clock::wallclock(),
             clock::seed(),
@@ -104,6 +101,7 @@ impl MediaLeg {
             id: self.id,
             ports,
             session,
+            crypto: negotiated.crypto.clone(),
             mode,
             events: sender,
         })
@@ -121,7 +119,10 @@ impl MediaLeg {
             MediaEvent::Playing(utterance) => Some(Input::Playing(*utterance)),
             MediaEvent::Played(utterance) => Some(Input::Played(*utterance)),
             MediaEvent::MediaTimeout => Some(Input::MediaTimeout),
-            MediaEvent::FirstPacket(_) | MediaEvent::Underrun(_) | MediaEvent::Stopped(_) => None,
+            MediaEvent::FirstPacket(_)
+            | MediaEvent::NoMedia { .. }
+            | MediaEvent::Underrun(_)
+            | MediaEvent::Stopped(_) => None,
         }
     }
 

@@ -11,17 +11,24 @@ use crate::audio::tone::Tone;
 use crate::conversation::UtteranceId;
 use crate::io::clock;
 use crate::io::media_socket::MediaPorts;
-use crate::io::rings::{AgentFrame, AgentReader, CallerWriter, Frame};
-use crate::rtp::session::{Channel, Event, Outgoing, Session, Stream};
+use crate::io::rings::{AgentFrame, AgentReader, CallerWriter, Frame, RelayEnd};
+use crate::io::srtp::Dropped;
+use crate::rtp::session::{Channel, Event, Outgoing, Session};
 
-use super::{MediaCounters, MediaEvent, Summary};
+use super::protection::Protection;
+use super::watch::Watch;
+use super::{Change, MediaCounters, MediaEvent, Summary};
 
 /// A call as the engine carries it.
 pub(super) struct Call {
     id: u64,
     ports: MediaPorts,
     session: Session,
+    protection: Protection,
+    watch: Watch,
     source: Source,
+    /// The bridge to the assistant while a relay runs; nothing else stands here.
+    parked: Option<Box<Source>>,
     events: mpsc::Sender<MediaEvent>,
     playing: Option<Playing>,
     /// Counts of its own; the session's part is filled in at the end.
@@ -34,6 +41,7 @@ pub(super) enum Source {
         caller: CallerWriter,
         agent: AgentReader,
     },
+    Relay(RelayEnd),
     Echo,
     Tone(Box<Tone>),
 }
@@ -58,7 +66,7 @@ impl Call {
     pub(super) fn new(
         id: u64,
         ports: MediaPorts,
-        session: Session,
+        (session, protection, watch): (Session, Protection, Watch),
         source: Source,
         events: mpsc::Sender<MediaEvent>,
     ) -> Self {
@@ -66,7 +74,10 @@ impl Call {
             id,
             ports,
             session,
+            protection,
+            watch,
             source,
+            parked: None,
             events,
             playing: None,
             summary: Summary::default(),
@@ -84,7 +95,11 @@ impl Call {
             match self.ports.rtp.recv_from(buffer) {
                 Ok((length, from)) => {
                     counters.count_packet_in();
-                    self.session.handle_rtp(&buffer[..length], from, now);
+                    self.watch.saw(from);
+                    match self.protection.open(Channel::Rtp, buffer, length) {
+                        Ok(length) => self.session.handle_rtp(&buffer[..length], from, now),
+                        Err(dropped) => self.count_dropped(dropped),
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => break,
@@ -104,7 +119,10 @@ impl Call {
             match self.ports.rtcp.recv_from(buffer) {
                 Ok((length, from)) => {
                     counters.count_control_in();
-                    self.session.handle_rtcp(&buffer[..length], from, now);
+                    match self.protection.open(Channel::Rtcp, buffer, length) {
+                        Ok(length) => self.session.handle_rtcp(&buffer[..length], from, now),
+                        Err(dropped) => self.count_dropped(dropped),
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => break,
@@ -128,6 +146,21 @@ impl Call {
                 tone.fill(&mut frame);
                 Outgoing::Audio(&frame)
             }
+            Source::Relay(end) => {
+                let (session, lost) = (&mut self.session, &mut self.summary.keys_lost);
+                let heard = end.hear(|key| *lost += u64::from(!session.press(key)));
+                match heard {
+                    Some((law, audio)) => {
+                        let ours = session.audio_law();
+                        frame = padded(&audio, law.silence());
+                        for code in &mut frame {
+                            *code = law.convert(*code, ours);
+                        }
+                        Outgoing::Audio(&frame)
+                    }
+                    None => Outgoing::Comfort,
+                }
+            }
             Source::Bridge { agent, .. } => {
                 let audio = if self.session.is_sending() {
                     next_frame(agent, &mut self.playing, &mut progress)
@@ -145,17 +178,37 @@ impl Call {
         };
         self.session.tick(outgoing, now);
         self.transmit(buffer, counters, ideal);
+        self.hand_over(buffer, now);
+        self.tell_progress(&progress, counters);
+        self.tell_session_events(counters);
+        if let Some(event) = self.watch.tick(now) {
+            self.tell(event, counters);
+        }
+    }
+
+    /// Gives on what was heard.
+    fn hand_over(&mut self, buffer: &mut [u8], now: Instant) {
+        let law = self.session.audio_law();
         match &mut self.source {
             Source::Bridge { caller, .. } => {
                 while let Some(received) = self.session.poll_frame(buffer, now) {
                     caller.push(&buffer[..received.len]);
                 }
             }
+            Source::Relay(end) => {
+                while let Some(received) = self.session.poll_frame(buffer, now) {
+                    end.say(law, &buffer[..received.len]);
+                }
+            }
             Source::Tone(_) => while self.session.poll_frame(buffer, now).is_some() {},
             Source::Echo => {}
         }
-        self.tell_progress(&progress, counters);
-        self.tell_session_events(counters);
+        // What two people say to each other is not for the assistant, but its ear is kept awake.
+        if let Some(Source::Bridge { caller, .. }) = self.parked.as_deref_mut()
+            && caller.is_heard()
+        {
+            caller.push(&[law.silence(); FRAME_SAMPLES]);
+        }
     }
 
     fn transmit(&mut self, buffer: &mut [u8], counters: &MediaCounters, ideal: Instant) {
@@ -164,7 +217,12 @@ impl Call {
             let Some(transmit) = self.session.poll_transmit(buffer, now) else {
                 return;
             };
-            let bytes = &buffer[..transmit.len];
+            let sealed = self.protection.seal(transmit.channel, buffer, transmit.len);
+            let Some(length) = sealed else {
+                counters.count_send_error();
+                continue;
+            };
+            let bytes = &buffer[..length];
             match transmit.channel {
                 Channel::Rtp => match self.ports.rtp.send_to(bytes, transmit.to) {
                     Ok(_) => counters.count_departure(now.saturating_duration_since(ideal)),
@@ -196,8 +254,16 @@ impl Call {
     fn tell_session_events(&mut self, counters: &MediaCounters) {
         while let Some(event) = self.session.poll_event() {
             let event = match event {
-                Event::FirstPacket(from) => MediaEvent::FirstPacket(from),
-                Event::Digit(key) => MediaEvent::Digit(key),
+                Event::FirstPacket(from) => {
+                    self.watch.heard();
+                    MediaEvent::FirstPacket(from)
+                }
+                Event::Digit(key) => {
+                    if let Source::Relay(end) = &mut self.source {
+                        end.press(key);
+                    }
+                    MediaEvent::Digit(key)
+                }
                 Event::MediaTimeout => MediaEvent::MediaTimeout,
             };
             self.tell(event, counters);
@@ -211,8 +277,55 @@ impl Call {
         }
     }
 
-    pub(super) fn update(&mut self, stream: Stream, now: Instant) {
-        self.session.update(stream, now);
+    fn count_dropped(&mut self, dropped: Dropped) {
+        match dropped {
+            Dropped::Malformed | Dropped::Forged => self.summary.unauthentic += 1,
+            Dropped::Replayed => self.summary.replayed += 1,
+        }
+    }
+
+    /// What is not wanted any more is in `change` afterwards.
+    pub(super) fn update(&mut self, change: &mut Change, now: Instant) {
+        self.protection.replace(&mut change.protection);
+        self.watch.update(&change.stream);
+        self.session.update(change.stream.clone(), now);
+    }
+
+    /// Leads a bridge or a relay elsewhere; gives what is not wanted any more.
+    pub(super) fn turn_to(&mut self, mut next: Box<Source>) -> [Option<Box<Source>>; 2] {
+        match (&self.source, &*next) {
+            (Source::Bridge { .. }, Source::Relay(_)) => {
+                core::mem::swap(&mut self.source, &mut next);
+                self.parked = Some(next);
+                [None, None]
+            }
+            (Source::Bridge { .. } | Source::Relay(_), Source::Bridge { .. }) => {
+                self.playing = None;
+                core::mem::swap(&mut self.source, &mut next);
+                self.count_relay(&next);
+                [Some(next), self.parked.take()]
+            }
+            (Source::Relay(_), Source::Relay(_)) => {
+                core::mem::swap(&mut self.source, &mut next);
+                self.count_relay(&next);
+                [Some(next), None]
+            }
+            _ => [Some(next), None],
+        }
+    }
+
+    /// Goes on with the parked bridge; gives the relay that ends.
+    pub(super) fn resume(&mut self) -> Option<Box<Source>> {
+        let mut relay = self.parked.take()?;
+        core::mem::swap(&mut self.source, &mut relay);
+        self.count_relay(&relay);
+        Some(relay)
+    }
+
+    fn count_relay(&mut self, source: &Source) {
+        if let Source::Relay(end) = source {
+            self.summary.relay_dropped += end.dropped();
+        }
     }
 
     /// Time that will never be made up.
@@ -222,12 +335,10 @@ impl Call {
 
     /// Says goodbye on the control port.
     pub(super) fn finish(&mut self, buffer: &mut [u8], counters: &MediaCounters, now: Instant) {
-        if let Some(transmit) = self.session.goodbye(buffer, now) {
-            match self
-                .ports
-                .rtcp
-                .send_to(&buffer[..transmit.len], transmit.to)
-            {
+        if let Some(transmit) = self.session.goodbye(buffer, now)
+            && let Some(length) = self.protection.seal(Channel::Rtcp, buffer, transmit.len)
+        {
+            match self.ports.rtcp.send_to(&buffer[..length], transmit.to) {
                 Ok(_) => counters.count_control_out(),
                 Err(_) => counters.count_send_error(),
             }
@@ -261,14 +372,19 @@ impl Call {
             ports,
             session,
             source,
+            parked,
             events,
             mut summary,
             ..
         } = *self;
         ports.release(clock::now());
         summary.session = session.statistics();
-        if let Source::Bridge { caller, .. } = &source {
-            summary.caller_frames_dropped = caller.dropped();
+        for source in parked.as_deref().into_iter().chain([&source]) {
+            match source {
+                Source::Bridge { caller, .. } => summary.caller_frames_dropped = caller.dropped(),
+                Source::Relay(end) => summary.relay_dropped += end.dropped(),
+                Source::Echo | Source::Tone(_) => {}
+            }
         }
         (summary, events)
     }

@@ -12,12 +12,12 @@ use crate::io::clock;
 
 use super::call::Call;
 use super::pacer::Pacer;
-use super::{CALLS, Command, MediaCounters};
+use super::{CALLS, Command, MediaCounters, Retired};
 
 /// One thread's calls.
 pub(super) struct Engine {
     commands: Receiver<Command>,
-    retired: SyncSender<Box<Call>>,
+    retired: SyncSender<Retired>,
     counters: Arc<MediaCounters>,
     epoll: Epoll,
     pacer: Pacer,
@@ -43,7 +43,7 @@ enum Queue {
 impl Engine {
     pub(super) fn new(
         commands: Receiver<Command>,
-        retired: SyncSender<Box<Call>>,
+        retired: SyncSender<Retired>,
         counters: Arc<MediaCounters>,
     ) -> io::Result<Self> {
         Ok(Self {
@@ -118,10 +118,25 @@ impl Engine {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Add(call) => self.add(call),
-            Command::Update(id, stream) => {
+            Command::Update(id, mut change) => {
                 let now = clock::now();
-                if let Some(slot) = self.find(id).and_then(|index| self.slots[index].as_mut()) {
-                    slot.call.update(stream, now);
+                if let Some(call) = self.call(id) {
+                    call.update(&mut change, now);
+                }
+                self.discard(Retired::Change(change));
+            }
+            Command::Source(id, source) => {
+                let rest = match self.call(id) {
+                    Some(call) => call.turn_to(source),
+                    None => [Some(source), None],
+                };
+                for source in rest.into_iter().flatten() {
+                    self.discard(Retired::Source(source));
+                }
+            }
+            Command::Resume(id) => {
+                if let Some(relay) = self.call(id).and_then(Call::resume) {
+                    self.discard(Retired::Source(relay));
                 }
             }
             Command::Remove(id) => {
@@ -171,9 +186,13 @@ impl Engine {
     fn bury(&mut self, call: Box<Call>) {
         let _ = self.epoll.delete(call.rtp()); // a call that was refused was perhaps not watched
         let _ = self.epoll.delete(call.rtcp());
-        match self.retired.try_send(call) {
+        self.discard(Retired::Call(call));
+    }
+
+    fn discard(&mut self, what: Retired) {
+        match self.retired.try_send(what) {
             Ok(()) => {}
-            Err(TrySendError::Full(call) | TrySendError::Disconnected(call)) => drop(call),
+            Err(TrySendError::Full(what) | TrySendError::Disconnected(what)) => drop(what),
         }
     }
 
@@ -245,6 +264,11 @@ impl Engine {
     fn find(&self, id: u64) -> Option<usize> {
         let is = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| slot.call.id() == id);
         self.slots.iter().position(is)
+    }
+
+    fn call(&mut self, id: u64) -> Option<&mut Call> {
+        let index = self.find(id)?;
+        self.slots[index].as_mut().map(|slot| &mut *slot.call)
     }
 
     fn is_idle(&self) -> bool {

@@ -1,3 +1,7 @@
+mod relay;
+mod secure;
+mod silence;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -8,6 +12,7 @@ use super::*;
 use crate::audio::{FRAME_SAMPLES, Law, level};
 use crate::io::media_socket::{self, PortPool};
 use crate::io::rings::{self, AgentFrame, Frame};
+use crate::io::srtp::Srtp;
 use crate::rtp::packet::Packet;
 use crate::rtp::session::MediaTimeout;
 use crate::sdp::Direction;
@@ -45,12 +50,22 @@ fn negotiated(law: Law, remote: SocketAddr) -> Negotiated {
     }
 }
 
+/// The same keys as the other side has them.
+fn reversed(crypto: Crypto) -> Crypto {
+    Crypto {
+        suite: crypto.suite,
+        send_key: crypto.receive_key,
+        receive_key: crypto.send_key,
+    }
+}
+
 /// A far end on loopback and the box's side of its call.
 struct Line {
     socket: UdpSocket,
     peer: SocketAddr,
     events: mpsc::Receiver<MediaEvent>,
     sequence: u16,
+    srtp: Option<Srtp>,
 }
 
 impl Line {
@@ -62,6 +77,20 @@ impl Line {
         mode: Mode,
         change: impl FnOnce(&mut session::Settings),
     ) -> Self {
+        Self::call_with(media, pool, id, law, mode, None, change).await
+    }
+
+    /// The same with keys of the box's side; the far end has them the other way round.
+    async fn call_with(
+        media: &MediaHandle,
+        pool: &PortPool,
+        id: u64,
+        law: Law,
+        mode: Mode,
+        crypto: Option<Crypto>,
+        change: impl FnOnce(&mut session::Settings),
+    ) -> Self {
+        let far = crypto.clone().map(reversed);
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let ports = pool.allocate(clock::now()).unwrap();
         let peer = ports.rtp.local_addr().unwrap();
@@ -79,6 +108,7 @@ impl Line {
                 id,
                 ports,
                 session,
+                crypto,
                 mode,
                 events: sender,
             })
@@ -88,6 +118,7 @@ impl Line {
             peer,
             events,
             sequence: 0,
+            srtp: far.map(|far| Srtp::new(&far).unwrap()),
         }
     }
 
@@ -103,6 +134,10 @@ impl Line {
         self.sequence = self.sequence.wrapping_add(1);
         let mut buffer = [0; 1500];
         let length = packet.write(&mut buffer).unwrap();
+        let length = match &mut self.srtp {
+            Some(srtp) => srtp.protect_rtp(&mut buffer, length).unwrap(),
+            None => length,
+        };
         self.socket
             .send_to(&buffer[..length], self.peer)
             .await
@@ -110,12 +145,16 @@ impl Line {
     }
 
     /// The next packet: when it came, its payload type, marker, sequence, timestamp, payload.
-    async fn receive(&self) -> (Instant, u8, bool, u16, u32, Vec<u8>) {
+    async fn receive(&mut self) -> (Instant, u8, bool, u16, u32, Vec<u8>) {
         let mut buffer = [0; 1500];
         let (length, _) = timeout(PATIENCE, self.socket.recv_from(&mut buffer))
             .await
             .expect("a packet comes")
             .unwrap();
+        let length = match &mut self.srtp {
+            Some(srtp) => srtp.unprotect_rtp(&mut buffer, length).unwrap(),
+            None => length,
+        };
         let packet = Packet::parse(&buffer[..length]).unwrap();
         (
             clock::now(),
@@ -181,7 +220,7 @@ async fn an_echo_returns_every_sample_in_order() {
 async fn the_tone_is_a_milliwatt_in_both_laws() {
     let (media, pool) = (start(), pool());
     for (id, law) in [(1, Law::Mu), (2, Law::A)] {
-        let line = Line::call(&media, &pool, id, law, Mode::Tone, |_| {}).await;
+        let mut line = Line::call(&media, &pool, id, law, Mode::Tone, |_| {}).await;
         let mut audio = Vec::new();
         let mut before: Option<(u16, u32)> = None;
         for number in 0..25 {
@@ -204,7 +243,7 @@ async fn the_tone_is_a_milliwatt_in_both_laws() {
 async fn the_first_packet_goes_out_within_a_frame_and_the_rest_at_pace() {
     let (media, pool) = (start(), pool());
     let begun = clock::now();
-    let line = Line::call(&media, &pool, 1, Law::Mu, Mode::Tone, |_| {}).await;
+    let mut line = Line::call(&media, &pool, 1, Law::Mu, Mode::Tone, |_| {}).await;
     let (first, ..) = line.receive().await;
     for _ in 0..49 {
         line.receive().await;
@@ -390,7 +429,7 @@ async fn a_silent_caller_times_out_and_a_hold_does_not() {
 #[tokio::test]
 async fn an_abandoned_call_is_removed() {
     let (media, pool) = (start(), pool());
-    let line = Line::call(&media, &pool, 1, Law::Mu, Mode::Tone, |_| {}).await;
+    let mut line = Line::call(&media, &pool, 1, Law::Mu, Mode::Tone, |_| {}).await;
     line.receive().await;
     assert_eq!(media.calls(), 1);
     let Line { socket, events, .. } = line;
@@ -434,7 +473,7 @@ async fn fifty_calls_at_once_and_the_end_of_all() {
     for id in 0..50 {
         lines.push(Line::call(&media, &pool, id, Law::A, Mode::Tone, |_| {}).await);
     }
-    for line in &lines {
+    for line in &mut lines {
         for _ in 0..5 {
             line.receive().await;
         }

@@ -10,6 +10,7 @@ use tokio::net::UdpSocket;
 use super::ear::Ear;
 use crate::audio::{FRAME, FRAME_SAMPLES, Law, SAMPLE_RATE};
 use crate::io::clock;
+use crate::io::srtp::{Srtp, WrongKeys};
 use crate::rtp::packet::MAX_PACKET;
 use crate::rtp::session::{Channel, Delivery, Outgoing, Session, Settings, Stream, Transmit};
 use crate::sandbox::tone_speech::{Encoder, TAIL};
@@ -32,6 +33,7 @@ pub(super) struct Media {
 
 struct Running {
     session: Session,
+    srtp: Option<Srtp>,
     law: Law,
     encoder: Encoder,
     speech: Vec<u8>,
@@ -83,19 +85,29 @@ impl Media {
     }
 
     /// Media was agreed on.
-    pub(super) fn agree(&mut self, agreed: &Negotiated, now: Instant) {
+    ///
+    /// # Errors
+    /// The keys cannot be used; nothing has changed.
+    pub(super) fn agree(&mut self, agreed: &Negotiated, now: Instant) -> Result<(), WrongKeys> {
         let stream = stream(agreed);
+        let mut srtp = agreed.crypto.as_ref().map(Srtp::new).transpose()?;
         if let Some(running) = &mut self.running {
             running.law = agreed.law;
             running.session.update(stream, now);
-            return;
+            match (&mut running.srtp, &mut srtp) {
+                (Some(srtp), Some(next)) => srtp.replace(next),
+                _ => running.srtp = srtp,
+            }
+            return Ok(());
         }
         let mut settings =
             Settings::new(stream, "caller".into(), clock::wallclock(), clock::seed());
         settings.delivery = Delivery::AsReceived;
+        settings.first_sequence &= 0x7FFF; // a wrap at the very beginning could be missed (RFC 3711 §3.3.1)
         self.next_tick = now;
         self.running = Some(Running {
             session: Session::new(settings, now),
+            srtp,
             law: agreed.law,
             encoder: Encoder::new(SAMPLE_RATE),
             speech: Vec::new(),
@@ -107,6 +119,7 @@ impl Media {
             theirs: Vec::new(),
             theirs_after: None,
         });
+        Ok(())
     }
 
     /// When the next 20 ms are due; `None` before media is agreed on.
@@ -173,7 +186,10 @@ impl Media {
         let Some(running) = &mut self.running else {
             return;
         };
-        let bytes = &self.buffer[..datagram.length];
+        let Some(length) = running.open(datagram, &mut self.buffer) else {
+            return;
+        };
+        let bytes = &self.buffer[..length];
         match datagram.channel {
             Channel::Rtcp => running.session.handle_rtcp(bytes, datagram.from, now),
             Channel::Rtp => {
@@ -201,15 +217,20 @@ impl Media {
         running.listen(ear, self.record, now);
         let mut packet = [0; MAX_PACKET];
         while let Some(transmit) = running.session.poll_transmit(&mut packet, now) {
-            send(&self.rtp, &self.rtcp, &packet, transmit).await;
+            if let Some(transmit) = running.seal(transmit, &mut packet) {
+                send(&self.rtp, &self.rtcp, &packet, transmit).await;
+            }
         }
     }
 
     /// Says goodbye by RTCP.
     pub(super) async fn close(&mut self, now: Instant) {
         let mut packet = [0; MAX_PACKET];
-        let running = self.running.as_mut();
-        if let Some(transmit) = running.and_then(|it| it.session.goodbye(&mut packet, now)) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let goodbye = running.session.goodbye(&mut packet, now);
+        if let Some(transmit) = goodbye.and_then(|it| running.seal(it, &mut packet)) {
             send(&self.rtp, &self.rtcp, &packet, transmit).await;
         }
     }
@@ -251,6 +272,27 @@ impl Media {
 }
 
 impl Running {
+    /// Makes a received packet plain; gives its length.
+    fn open(&mut self, datagram: &Datagram, buffer: &mut [u8]) -> Option<usize> {
+        let opened = match (&mut self.srtp, datagram.channel) {
+            (None, _) => Ok(datagram.length),
+            (Some(srtp), Channel::Rtp) => srtp.unprotect_rtp(buffer, datagram.length),
+            (Some(srtp), Channel::Rtcp) => srtp.unprotect_rtcp(buffer, datagram.length),
+        };
+        let dropped = |error| log::debug!("a packet was dropped: {error}");
+        opened.map_err(dropped).ok()
+    }
+
+    /// Makes a packet ready to be sent.
+    fn seal(&mut self, transmit: Transmit, buffer: &mut [u8]) -> Option<Transmit> {
+        let len = match (&mut self.srtp, transmit.channel) {
+            (None, _) => Some(transmit.len),
+            (Some(srtp), Channel::Rtp) => srtp.protect_rtp(buffer, transmit.len),
+            (Some(srtp), Channel::Rtcp) => srtp.protect_rtcp(buffer, transmit.len),
+        }?;
+        Some(Transmit { len, ..transmit })
+    }
+
     fn tick(&mut self, record: bool, now: Instant) {
         let end = (self.sent + FRAME_SAMPLES).min(self.speech.len());
         let frame = &self.speech[self.sent..end];

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::audio::Law;
+use crate::sdp::SrtpPolicy;
 use crate::sip::Transport;
 use crate::sip::message::{Scheme, Uri};
 
@@ -36,6 +37,8 @@ pub struct Options {
     pub script: Vec<Step>,
     /// The codecs to offer, most liked first.
     pub laws: Vec<Law>,
+    /// Whether we offer encryption, and insist on it.
+    pub srtp: SrtpPolicy,
     /// Our user part in From: the number that the far end sees.
     pub from: String,
     /// Our name in From.
@@ -62,6 +65,7 @@ impl Options {
             target: target.into(),
             script,
             laws: vec![Law::Mu, Law::A],
+            srtp: SrtpPolicy::Off,
             from: "caller".to_owned(),
             name: None,
             local: None,

@@ -112,7 +112,7 @@ fn settings(options: &Options, flow: Flow, port: u16) -> session::Settings {
             // A positive 64-bit number for every reader (RFC 8866 §5.2).
             session_id: session_id >> 2,
             codecs: options.laws.clone(),
-            srtp: Srtp::default(),
+            srtp: Srtp::new(options.srtp, clock::key()),
         },
         policy: session::Policy::default(),
         timing: Timing::default(),
@@ -243,7 +243,9 @@ impl Phone {
                 if self.confirmed.is_none() {
                     self.ear = Ear::new(agreed.law, self.start);
                 }
-                self.media.agree(&agreed, now);
+                if let Err(error) = self.media.agree(&agreed, now) {
+                    self.fail(&error.to_string(), now);
+                }
             }
             session::Event::Confirmed => self.confirmed = Some(now),
             session::Event::Ended(ended) => self.ended = Some((ended, now)),

@@ -11,9 +11,7 @@ mod branches;
 mod called;
 mod calling;
 mod inside;
-mod provisional;
-mod redirected;
-mod transfer;
+mod secure;
 
 const INVITE_TRANSACTION: TransactionId = TransactionId(500);
 

@@ -34,6 +34,7 @@ fn call(id: u64) -> (Box<Call>, UdpSocket) {
         id,
         ports: pool.allocate(clock::now()).unwrap(),
         session: session::Settings::new(stream, cname, clock::wallclock(), clock::seed()),
+        crypto: None,
         mode: Mode::Tone,
         events,
     });
