@@ -325,6 +325,32 @@ fn as_uac_we_ask_and_take_what_the_2xx_says() {
     assert!(invite.headers.has_token(&Name::Supported, "timer"));
 }
 
+/// The early dialog has no session to keep; the timer starts with the 2xx in either direction.
+#[test]
+fn the_timer_runs_after_an_early_dialog() {
+    let head = [(Name::SessionExpires, "90;refresher=uac")];
+    let (mut bench, transaction, invite) = calling_as(settings());
+    let early = reply(&invite, 183, &[(Name::To, "<sip:box@192.0.2.1>;tag=x")], "");
+    bench.finish_with(transaction, early);
+    assert_eq!(bench.session.poll_timeout(), None);
+    bench.run_until(10_000);
+    let ok = reply(&invite, 200, &head, &sdp("192.0.2.1", ""));
+    bench.finish_with(transaction, ok);
+    bench.drain();
+    let sent = bench.sends_until(56_000, 200, &head);
+    assert_eq!(sent, [(55, Method::Invite)]);
+
+    let asks = [KNOWS, "x: 90;refresher=uas", SDP_TYPE];
+    let mut bench = Bench::incoming(super::invite(&asks, &sdp("192.0.2.1", "")));
+    bench.session.ring(bench.now);
+    bench.run_until(10_000);
+    bench.session.accept(bench.now);
+    bench.ack("");
+    bench.drain();
+    let sent = bench.sends_until(56_000, 200, &head);
+    assert_eq!(sent, [(55, Method::Invite)]);
+}
+
 /// RFC 4028 §7.3.
 #[test]
 fn a_422_to_our_invite_is_tried_again_a_few_times() {
