@@ -10,7 +10,7 @@ mod faults;
 mod lab;
 mod linphone;
 mod phones;
-mod secure;
+mod provisional;
 mod sipp;
 mod soak;
 mod torture;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::authorize::{Authorizer, with_credentials};
 use super::bye::{finished, lossy, unusable_answer};
 use super::cancel::Cancel;
 use super::fork::Fork;
@@ -64,6 +65,8 @@ impl Session {
             concluded: None,
         });
         let mut session = Self::new(call_id, flow, settings, random, state);
+        let credentials = session.settings.policy.credentials.clone();
+        session.authorizer = credentials.map(|it| Authorizer::new(it, session.random.fork(), flow));
         let invite = session.build_invite(call);
         let transaction = session.new_transaction();
         session.outgoing = Some(Outgoing {
@@ -256,13 +259,7 @@ impl Outgoing {
     /// §13.2.2.4).
     pub(super) fn ack_in(&self, dialog: &Dialog) -> Request {
         let cseq = self.invite.cseq().map_or(0, |cseq| cseq.number);
-        let mut ack = dialog.ack(cseq);
-        for name in [Name::Authorization, Name::ProxyAuthorization] {
-            for value in self.invite.headers.all(&name) {
-                ack.headers.push(name.clone(), value.clone());
-            }
-        }
-        ack
+        with_credentials(dialog.ack(cseq), &self.invite)
     }
 
     /// The INVITE is sent anew.

@@ -37,6 +37,7 @@ use crate::sdp::Local;
 
 mod accept;
 mod ack;
+mod authorize;
 mod body;
 mod bye;
 mod cancel;
@@ -65,6 +66,7 @@ pub use refer::Referral;
 pub use referred::Referred;
 
 use accept::{Invited, Unacknowledged};
+use authorize::Authorizer;
 use invite::{Inviting, Outgoing};
 use media::Media;
 use prack::Provisionals;
@@ -170,6 +172,8 @@ pub struct Session {
     parting: Option<String>,
     /// Our INVITE and its ACK.
     outgoing: Option<Outgoing>,
+    /// Of an outgoing call: answers challenges.
+    authorizer: Option<Authorizer>,
     /// Our reliable provisional responses.
     provisionals: Provisionals,
     /// Our REFER, until its outcome is known.
@@ -346,6 +350,7 @@ impl Session {
             unacknowledged: None,
             parting: None,
             outgoing: None,
+            authorizer: None,
             provisionals: Provisionals::default(),
             referring: None,
             subscription: None,
@@ -359,6 +364,9 @@ impl Session {
     }
 
     fn on_response(&mut self, transaction: TransactionId, response: &Response, now: Instant) {
+        if self.answer_challenge(transaction, response) {
+            return;
+        }
         if self
             .outgoing
             .as_ref()
@@ -426,6 +434,10 @@ impl Session {
     }
 
     fn put(&mut self, output: Output) {
+        let output = match &mut self.authorizer {
+            Some(authorizer) => authorizer.pass(output),
+            None => output,
+        };
         push(&mut self.outputs, output);
     }
 

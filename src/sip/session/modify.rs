@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::authorize::with_credentials;
 use super::bye::{lost, unusable_answer};
 use super::cancel::cancel_of;
 use super::{Event, Output, Purpose, Session, State, Timer, body};
@@ -168,7 +169,7 @@ impl Session {
         }
         let flow = self.next_hop();
         if let Some(dialog) = &self.dialog {
-            let request = dialog.ack(cseq);
+            let request = with_credentials(dialog.ack(cseq), &underway.request);
             self.modification.ack = Some((transaction, request.clone(), flow));
             self.put(Output::Ack { request, flow });
         }
@@ -290,6 +291,13 @@ impl Session {
             None => (0, 201),
         };
         Duration::from_millis(from + 10 * (self.random.next_u64() % steps))
+    }
+
+    /// Our change goes out again with credentials, under another CSeq.
+    pub(super) fn renew_change(&mut self, request: &Request) {
+        if let Some(underway) = &mut self.modification.underway {
+            *underway.request = request.clone();
+        }
     }
 
     fn take_underway(&mut self) -> Option<Underway> {

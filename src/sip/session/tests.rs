@@ -10,6 +10,7 @@ use crate::sip::message::{Message, Method, Name, NameAddr, parse};
 mod branches;
 mod called;
 mod calling;
+mod challenged;
 mod inside;
 mod secure;
 

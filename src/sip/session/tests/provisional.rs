@@ -142,7 +142,8 @@ fn section_3_the_2xx_waits_for_the_prack_of_a_description() {
     assert!(matches!(bench.session.poll_event(), Some(Event::Answered)));
     bench.ack_of(1, "");
     assert!(matches!(bench.session.poll_event(), Some(Event::Confirmed)));
-    assert_eq!(bench.session.poll_timeout(), None);
+    let timers = &bench.session.timers;
+    assert!(!timers.is_running(Timer::Provisional) && !timers.is_running(Timer::NoPrack));
 }
 
 #[test]
