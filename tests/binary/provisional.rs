@@ -28,7 +28,7 @@ fn run(lab: &Lab, scenarios: &[&str]) {
 
 /// The ear takes long to connect, so that the assistant rings for a while.
 #[test]
-fn reliable_ringing_is_repeated_and_acknowledged() {
+fn reliable_ringing_is_acknowledged() {
     let slow = json!({"service": "ear", "stage": "connect", "kind": "slow", "delay_ms": 1800});
     let lab = Lab::start_with(&[], &[slow]);
     run(

@@ -24,7 +24,7 @@ impl Session {
                 let status = StatusCode::REQUEST_PENDING;
                 return self.respond_status(transaction, update, status);
             }
-            if matches!(self.state, State::Invited(_)) {
+            if matches!(self.state, State::Invited(_)) && !self.provisionals.described {
                 return self.respond_later(transaction, update);
             }
             match self.media.answer(&offer) {

@@ -218,6 +218,25 @@ fn section_5_an_offer_in_the_prack_is_answered_in_its_200() {
     assert_eq!(bench.prack_of(&first, &offer).status.0, 500);
 }
 
+/// RFC 3311 §5.1: once the first offer is answered for good, an early dialog can change its media.
+#[test]
+fn an_update_after_a_reliable_answer_is_answered() {
+    let mut bench = Bench::incoming(invite(DEMANDED, &sdp("192.0.2.1", "")));
+    bench.negotiated();
+    let offer = sdp("192.0.2.7", "");
+    assert_eq!(bench.inside("UPDATE", &[SDP_TYPE], &offer).status.0, 500);
+    bench.session.progress(bench.now);
+    let progress = bench.answer().unwrap();
+    assert_eq!(bench.prack_of(&progress, "").status.0, 200);
+    let updated = bench.inside("UPDATE", &[SDP_TYPE], &offer);
+    assert_eq!(updated.status.0, 200);
+    assert!(body(&updated).contains("m=audio 4000"));
+    let negotiated = bench.negotiated();
+    assert_eq!(negotiated.remote, Some("192.0.2.7:6000".parse().unwrap()));
+    bench.session.accept(bench.now);
+    assert!(bench.answer().unwrap().body.is_empty());
+}
+
 #[test]
 fn early_media_without_100rel_says_what_the_200_says() {
     let mut bench = Bench::incoming(invite(&[SDP_TYPE], &sdp("192.0.2.1", "")));
