@@ -235,6 +235,7 @@ impl Registration {
         self.status.state = State::Gone;
         self.status.next_try = None;
         "not registered".clone_into(&mut self.status.reason);
+        self.tell_changes();
         self.tell(Event::Gone);
     }
 }

@@ -33,18 +33,14 @@ impl Mapping {
         })
     }
 
-    /// The address for our Contact on a flow, where it differs from the flow's own. On a stream the port seen
-    /// is the connection's: it is of use only behind a NAT, where nobody reaches the port listened on. A
-    /// private address tells a public one nothing.
+    /// The address for our Contact on a flow, where the registrar sees another than the flow's own. The port
+    /// alone is no reason: on a stream it is the connection's, and some firewalls tell a wrong one. A private
+    /// address tells a public one nothing.
     fn address(&self, flow: Flow) -> Option<SocketAddr> {
         let (seen, local) = (self.seen.ip(), flow.local.ip());
         let misled = is_private(seen) && !is_private(local) && !local.is_unspecified();
-        let same = match flow.transport {
-            Transport::Udp => self.seen == flow.local,
-            Transport::Tcp | Transport::Tls => seen == local,
-        };
         let concerned = (self.transport, self.local) == (flow.transport, flow.local);
-        (concerned && !same && !misled).then_some(self.seen)
+        (concerned && seen != local && !misled).then_some(self.seen)
     }
 }
 
