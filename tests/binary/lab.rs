@@ -87,8 +87,31 @@ impl Lab {
     /// The same, with faults set before the gateway starts.
     pub fn start_with(changes: &[(&str, &str, &str)], faults: &[Value]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let network = 64 + u8::try_from(std::process::id() % 128).expect("below 128");
-        let ip = Ipv4Addr::new(127, network, NEXT.fetch_add(1, Ordering::Relaxed), 1);
+        Self::start_in(dir, next_ip(), changes, faults)
+    }
+
+    /// The same, listening for TLS on port 5061, too; `ca.pem` in its folder is whom to trust.
+    pub fn start_tls() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let ip = next_ip();
+        crate::tls::write_certificates(dir.path(), ip);
+        let file = |name: &str| format!("{:?}", dir.path().join(name));
+        let (certificate, key) = (file("certificate.pem"), file("certificate.key"));
+        let listen = format!("[\"{ip}:5061\"]");
+        let changes = [
+            ("sip", "listen_tls", listen.as_str()),
+            ("sip", "certificate", &certificate),
+            ("sip", "certificate_key", &key),
+        ];
+        Self::start_in(dir, ip, &changes, &[])
+    }
+
+    fn start_in(
+        dir: TempDir,
+        ip: Ipv4Addr,
+        changes: &[(&str, &str, &str)],
+        faults: &[Value],
+    ) -> Self {
         let cloud = format!("{ip}:{CLOUD_PORT}");
         let sandbox = Process::start(
             RINGWELL,
@@ -339,6 +362,12 @@ impl Drop for Lab {
             "an ERROR line fails the test that caused it: {alarms:#?}"
         );
     }
+}
+
+/// An address of 127.0.0.0/8 that no other laboratory has.
+fn next_ip() -> Ipv4Addr {
+    let network = 64 + u8::try_from(std::process::id() % 128).expect("below 128");
+    Ipv4Addr::new(127, network, NEXT.fetch_add(1, Ordering::Relaxed), 1)
 }
 
 /// The laboratory's configuration on an address of its own, with changes.
