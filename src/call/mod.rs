@@ -18,6 +18,7 @@ use crate::conversation::{
     Speech, UtteranceId,
 };
 use crate::sdp::Negotiated;
+use crate::sip::identity::Trust;
 use crate::sip::message::Request;
 use crate::sip::session::{self, Session};
 use crate::sip::{Flow, Random, TransactionId};
@@ -37,6 +38,8 @@ pub struct Settings {
     pub answer_after_max: Duration,
     /// The longest call of a diagnostic.
     pub diagnostic_max: Duration,
+    /// How far the line's word about callers goes.
+    pub trust: Trust,
 }
 
 /// An INVITE that opens a call, as the endpoint tells it.
@@ -117,7 +120,7 @@ impl Call {
     /// A call that comes in.
     #[must_use]
     pub fn incoming(arrival: Arrival, settings: Settings, random: Random, now: Instant) -> Self {
-        let started = arrival::started(&arrival.invite, arrival.at);
+        let started = arrival::started(&arrival.invite, settings.trust, arrival.at);
         let Arrival {
             kind,
             transaction,

@@ -8,7 +8,7 @@ use crate::sdp::Local;
 use crate::sip::Transport;
 use crate::sip::message::{self, Message, Uri};
 use crate::sip::transaction::Timing;
-use crate::ticket::{CallId, CallRecord, Outcome, TicketPolicy, draft};
+use crate::ticket::{CallId, CallRecord, Identity, Outcome, TicketPolicy, draft};
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
                      m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
@@ -68,6 +68,10 @@ fn settings() -> Settings {
         conversation: conversation::Settings::default(),
         answer_after_max: Duration::from_millis(1_500),
         diagnostic_max: Duration::from_secs(600),
+        trust: Trust {
+            identity: false,
+            country: None,
+        },
     }
 }
 
@@ -246,6 +250,10 @@ fn the_record_begins_with_what_the_invite_tells() {
         from: "+15550100199".to_owned(),
         from_name: "Jane \"J\" Doe".to_owned(),
         to: "assistant".to_owned(),
+        identity: Box::new(Identity {
+            number: "+15550100199".to_owned(),
+            ..Identity::default()
+        }),
     };
     let record = bench.record();
     assert_eq!(record.entries, [expected, Entry::Answered(Duration::ZERO)]);

@@ -61,11 +61,32 @@ impl Findings {
 pub(super) fn problems(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
     sip(config, &mut findings);
+    guard(config, &mut findings);
     lines(config, &mut findings);
     calls_and_media(config, &mut findings);
     services::check(config, &mut findings);
     appliance(config, &mut findings);
     findings.0
+}
+
+fn guard(config: &Config, findings: &mut Findings) {
+    let guard = &config.guard;
+    for (key, value) in [
+        ("guard.calls_per_second", guard.calls_per_second),
+        (
+            "guard.calls_per_second_overall",
+            guard.calls_per_second_overall,
+        ),
+        ("guard.requests_per_second", guard.requests_per_second),
+        (
+            "guard.refusal_lines_per_minute",
+            guard.refusal_lines_per_minute,
+        ),
+    ] {
+        findings.range(key, &value, &(0..=100_000));
+    }
+    let burst = Duration::from_millis(100)..=Duration::from_mins(1);
+    findings.span("guard.burst", guard.burst, burst);
 }
 
 fn sip(config: &Config, findings: &mut Findings) {

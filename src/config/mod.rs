@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 mod appliance;
 mod check;
 mod error;
+mod guard;
 mod locate;
 mod secrets;
 mod services;
@@ -19,6 +20,7 @@ mod values;
 
 pub use appliance::{Control, Log, State};
 pub use error::{ConfigError, Problem};
+pub use guard::Guard;
 pub use secrets::{Environment, SecretError, SecretString, Secrets};
 pub use services::{
     Assistant, Dialect, Ear, EarProvider, Effort, Helpdesk, HelpdeskKind, Knowledge, Model,
@@ -40,6 +42,9 @@ pub struct Config {
     /// Who may call.
     #[serde(default)]
     pub line: Vec<Line>,
+    /// How much they may ask for.
+    #[serde(default)]
+    pub guard: Guard,
     /// Limits of calls.
     #[serde(default)]
     pub calls: Calls,

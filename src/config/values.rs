@@ -37,6 +37,13 @@ impl Cidr {
         self.prefix
     }
 
+    /// The address of a network that is one address alone.
+    #[must_use]
+    pub fn single(self) -> Option<IpAddr> {
+        let whole = if self.address.is_ipv4() { 32 } else { 128 };
+        (self.prefix == whole).then_some(self.address)
+    }
+
     /// True for a network that is (nearly) all addresses there are.
     #[must_use]
     pub fn is_everyone(self) -> bool {

@@ -16,12 +16,14 @@ use super::call_task::{CallTask, Inbox};
 use super::control;
 use super::metrics::Counter;
 use super::notify;
+use super::public_address::Origin;
+use super::refusals::Refusals;
 use super::services::Services;
 use super::shutdown::{Phase, Shutdown};
 use super::signals::{Signal, Signals};
 use super::status;
 use crate::io::clock;
-use crate::io::sip_sockets::{Received, SipSockets};
+use crate::io::sip_sockets::{RECEIVED_CAPACITY, Received, SipSockets};
 use crate::sip::endpoint::{self, Endpoint};
 use crate::sip::message::{Name, Request, Response, StatusCode};
 use crate::sip::session::{self, Output};
@@ -39,6 +41,14 @@ pub(crate) const INBOX_CAPACITY: usize = 32;
 /// Questions of `ringwell status` waiting for the loop, one for each control connection. When full the
 /// asking side waits; nothing is dropped.
 pub(crate) const QUESTIONS_CAPACITY: usize = 8;
+
+/// Messages or outputs waiting from which on new calls are refused: three quarters of either queue.
+/// What is left is for the calls that run.
+const PRESSED: usize = if RECEIVED_CAPACITY < OUTPUTS_CAPACITY {
+    RECEIVED_CAPACITY / 4 * 3
+} else {
+    OUTPUTS_CAPACITY / 4 * 3
+};
 
 /// Seconds a caller shall wait when we are full (RFC 3261 §20.33).
 const RETRY_AFTER: &str = "10";
@@ -60,9 +70,9 @@ struct Running {
 
 /// The loop.
 pub(crate) struct EventLoop {
-    services: Arc<Services>,
+    pub(super) services: Arc<Services>,
     lines: Arc<Lines>,
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     sockets: SipSockets,
     received: mpsc::Receiver<Received>,
     outputs: mpsc::Receiver<(SessionId, Output)>,
@@ -77,6 +87,7 @@ pub(crate) struct EventLoop {
     watchdog: Option<Duration>,
     watchdog_told: Instant,
     start: Instant,
+    refusals: Arc<Refusals>,
 }
 
 enum Event {
@@ -97,6 +108,7 @@ impl EventLoop {
         (sockets, received): (SipSockets, mpsc::Receiver<Received>),
         questions: mpsc::Receiver<Question>,
         signals: Signals,
+        refusals: Arc<Refusals>,
     ) -> Self {
         let (output_sender, outputs) = mpsc::channel(OUTPUTS_CAPACITY);
         let now = clock::now();
@@ -118,6 +130,7 @@ impl EventLoop {
             watchdog: notify::watchdog_interval(),
             watchdog_told: now,
             start: now,
+            refusals,
         }
     }
 
@@ -127,6 +140,7 @@ impl EventLoop {
             let now = clock::now();
             self.endpoint.handle_timeout(now);
             self.drain_endpoint(now);
+            self.refusals.sum_up(now);
             self.tell_watchdog(now);
             if self.step_shutdown(now) {
                 break;
@@ -195,13 +209,23 @@ impl EventLoop {
         while let Some(transmit) = self.endpoint.poll_transmit() {
             self.sockets.send(transmit);
         }
+        if let Some(seen) = self.endpoint.poll_seen_as() {
+            self.learn_public_address(Origin::Peer, seen.ip());
+        }
+        while let Some(refused) = self.endpoint.poll_refused() {
+            self.refusals.note_refused(&refused);
+        }
     }
 
     fn on_received(&mut self, received: Received) {
         let now = clock::now();
+        self.endpoint
+            .set_pressed(self.received.len() > PRESSED || self.outputs.len() > PRESSED);
         match received {
             Received::Message { bytes, flow } => self.endpoint.handle_message(bytes, flow, now),
-            Received::Forbidden { bytes, flow } => self.endpoint.handle_stranger(bytes, flow),
+            Received::Forbidden { bytes, flow } => {
+                self.endpoint.handle_stranger(bytes, flow, now);
+            }
             Received::Lost { flow } => self.endpoint.handle_flow_lost(flow, now),
             Received::Mapped { local, public } => {
                 log::info!(LOCAL:% = local, PUBLIC:% = public; "a STUN server told our public address");
@@ -219,10 +243,22 @@ impl EventLoop {
     ) {
         self.services.metrics.count(Counter::CallsOffered);
         if self.calls.len() >= self.services.limits.calls_max {
-            return self.refuse(session, transaction, &invite, Counter::RefusedBusy, now);
+            return self.refuse(
+                session,
+                transaction,
+                (&invite, flow),
+                Counter::RefusedBusy,
+                now,
+            );
         }
         let Some(ports) = self.services.ports.allocate(now) else {
-            return self.refuse(session, transaction, &invite, Counter::RefusedPorts, now);
+            return self.refuse(
+                session,
+                transaction,
+                (&invite, flow),
+                Counter::RefusedPorts,
+                now,
+            );
         };
         let kind = self.lines.kind(flow, &invite);
         let (sender, inbox) = mpsc::channel(INBOX_CAPACITY);
@@ -251,13 +287,15 @@ impl EventLoop {
         &mut self,
         session: SessionId,
         transaction: TransactionId,
-        invite: &Request,
+        (invite, flow): (&Request, Flow),
         reason: Counter,
         now: Instant,
     ) {
         self.services.metrics.count(reason);
-        log::warn!(REASON = reason.name(); "a call was refused with 503");
-        let response = Response::to_request(invite, StatusCode::SERVICE_UNAVAILABLE)
+        let (source, method) = (flow.remote.ip(), Some(&invite.method));
+        self.refusals
+            .note(source, reason.name(), method, flow.transport);
+        let mut response = Response::to_request(invite, StatusCode::SERVICE_UNAVAILABLE)
             .with_header(Name::RetryAfter, RETRY_AFTER);
         self.answer_without_call(session, transaction, invite, response, now);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::{Config, Secrets};
+use crate::config::{self, Config, Secrets};
 use crate::io::clock;
 use crate::io::sip_sockets::{self, SipSockets};
 use crate::io::sip_tls::TlsListen;
@@ -22,9 +22,12 @@ pub mod control;
 mod dialing;
 mod event_loop;
 mod legs;
+pub mod live;
 pub mod log;
 pub mod metrics;
 pub mod notify;
+mod public_address;
+mod refusals;
 mod services;
 mod shutdown;
 mod signals;
@@ -33,6 +36,7 @@ mod wording;
 
 use admission::Lines;
 use event_loop::{EventLoop, QUESTIONS_CAPACITY, Question};
+use refusals::Refusals;
 use services::Services;
 use signals::Signals;
 
@@ -58,11 +62,12 @@ pub async fn run(config: Config, secrets: Secrets) -> anyhow::Result<()> {
         roots: Some(Arc::new(tls::trusted_roots(None)?)),
         ..sip_sockets::Settings::default()
     };
-    let sockets = SipSockets::bind(&sockets, lines.judge())?;
+    let refusals = Refusals::new(config.guard.refusal_lines_per_minute);
+    let sockets = SipSockets::bind(&sockets, refusals.watch(lines.judge()))?;
     let settings = endpoint::Settings {
         server_name: config.sip.server_name.clone(),
         via_host: config.sip.public_address.map(Into::into),
-        tcp: config.sip.listen_tcp.clone(),
+        throttle: throttle(&config.guard),
         ..endpoint::Settings::default()
     };
     let endpoint = Endpoint::new(settings, Random::new(clock::seed()));
@@ -79,6 +84,7 @@ pub async fn run(config: Config, secrets: Secrets) -> anyhow::Result<()> {
         sockets,
         questions,
         signals,
+        refusals,
     );
     let took = clock::now().saturating_duration_since(start);
     ::log::info!(READY_MS = millis(took); "ready");
@@ -94,14 +100,13 @@ pub async fn run(config: Config, secrets: Secrets) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tls_listen(config: &Config) -> Option<TlsListen> {
-    let sip = &config.sip;
-    let (certificate, key) = (sip.certificate.clone()?, sip.certificate_key.clone()?);
-    Some(TlsListen {
-        addresses: sip.listen_tls.clone(),
-        certificate,
-        key,
-    })
+fn throttle(guard: &config::Guard) -> endpoint::throttle::Limits {
+    endpoint::throttle::Limits {
+        requests: guard.requests_per_second,
+        calls: guard.calls_per_second,
+        calls_overall: guard.calls_per_second_overall,
+        burst: guard.burst,
+    }
 }
 
 /// Asks the loop, and completes a status outside of it.

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use super::admission::Lines;
 use super::metrics::Metrics;
+use super::public_address::PublicAddress;
 use super::wording;
 use crate::audio::Law;
 use crate::call;
@@ -33,7 +34,7 @@ use crate::io::{clock, knowledge};
 use crate::rtp::session::MediaTimeout;
 use crate::sdp;
 use crate::sip::message::{Host, Uri};
-use crate::sip::{Flow, Random, session, transaction};
+use crate::sip::{Flow, Random, identity, nat, session, transaction};
 use crate::ticket::TicketPolicy;
 
 /// How long the kept HTTP connections to the helpdesk may take to be made.
@@ -72,7 +73,7 @@ pub(crate) struct Services {
     answer_after_max: Duration,
     diagnostic_max: Duration,
     server_name: String,
-    public_address: Option<IpAddr>,
+    pub(crate) public_address: PublicAddress,
     media_address: Option<IpAddr>,
     lines: Arc<Lines>,
 }
@@ -112,7 +113,7 @@ impl Services {
             answer_after_max: config.calls.answer_after_max,
             diagnostic_max: config.calls.max_duration,
             server_name: config.sip.server_name.clone(),
-            public_address: config.sip.public_address,
+            public_address: PublicAddress::new(config.sip.public_address),
             media_address: config.media.address,
             lines: Lines::new(config),
         })
@@ -130,11 +131,18 @@ impl Services {
             conversation: self.conversation.clone(),
             answer_after_max: self.answer_after_max,
             diagnostic_max: self.diagnostic_max,
+            trust: identity::Trust::default(),
         }
     }
 
     fn session_settings(&self, flow: Flow, port: u16, random: &mut Random) -> session::Settings {
-        let address = self.public_address.unwrap_or(flow.local.ip());
+        let (peer, local) = (flow.remote.ip(), flow.local.ip());
+        let known = nat::Addresses {
+            of_line: None,
+            public: self.public_address.known(),
+        };
+        let address = known.told(peer, local);
+        let media = known.told(peer, self.media_address.unwrap_or(local));
         let contact = Uri::sip(
             Some("ringwell"),
             Host::from(address),
@@ -148,10 +156,7 @@ impl Services {
             contact,
             server_name: self.server_name.clone(),
             local_media: sdp::Local {
-                address: self
-                    .public_address
-                    .or(self.media_address)
-                    .unwrap_or(flow.local.ip()),
+                address: media,
                 port,
                 session_id: random.next_u64() >> 1,
                 codecs: vec![Law::Mu, Law::A],
@@ -184,7 +189,7 @@ fn or_none(key: Option<SecretString>) -> SecretString {
     key.unwrap_or_else(|| "none".to_owned().into())
 }
 
-fn endpoint(url: &str, key: Option<SecretString>) -> Endpoint {
+pub(super) fn endpoint(url: &str, key: Option<SecretString>) -> Endpoint {
     let key = or_none(key);
     Endpoint {
         url: url.to_owned(),
@@ -192,7 +197,7 @@ fn endpoint(url: &str, key: Option<SecretString>) -> Endpoint {
     }
 }
 
-fn ear(config: &Config, key: Option<SecretString>, tls: &Tls) -> Ear {
+pub(super) fn ear(config: &Config, key: Option<SecretString>, tls: &Tls) -> Ear {
     let config = &config.ear;
     let settings = flux::Settings {
         endpoint: endpoint(&config.url, key),
@@ -230,7 +235,11 @@ fn voice(
     Ok((Voice::new(settings, tls.clone(), cache)?, rendering))
 }
 
-fn model(config: &Config, key: Option<SecretString>, tls: &Tls) -> anyhow::Result<Model> {
+pub(super) fn model(
+    config: &Config,
+    key: Option<SecretString>,
+    tls: &Tls,
+) -> anyhow::Result<Model> {
     let config = &config.model;
     let dialect = match config.dialect {
         config::Dialect::Responses => openai::Dialect::Responses,
@@ -257,7 +266,11 @@ fn model(config: &Config, key: Option<SecretString>, tls: &Tls) -> anyhow::Resul
     Ok(Model::new(settings, tls)?)
 }
 
-fn desk(config: &Config, password: Option<SecretString>, tls: &Tls) -> anyhow::Result<Desk> {
+pub(super) fn desk(
+    config: &Config,
+    password: Option<SecretString>,
+    tls: &Tls,
+) -> anyhow::Result<Desk> {
     let config = &config.helpdesk;
     let config::HelpdeskKind::Kayako = config.kind;
     let password = or_none(password);
@@ -286,18 +299,22 @@ fn start_media(config: &Config) -> anyhow::Result<MediaHandle> {
     Ok(media)
 }
 
-fn ports(config: &Config) -> PortPool {
+/// Where the ports for audio are.
+pub(super) fn port_settings(config: &Config) -> media_socket::Settings {
     let listened = config.sip.listen_udp.iter().chain(&config.sip.listen_tcp);
     let listened = listened.map(SocketAddr::ip).next();
     let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let address = config.media.address.or(listened).unwrap_or(everywhere);
-    let settings = media_socket::Settings {
+    media_socket::Settings {
         first_port: config.media.ports.first,
         last_port: config.media.ports.last,
         ..media_socket::Settings::new(address)
-    };
+    }
+}
+
+fn ports(config: &Config) -> PortPool {
     let [seed, _] = clock::seed();
-    PortPool::new(settings, seed)
+    PortPool::new(port_settings(config), seed)
 }
 
 fn limits(config: &Config) -> Limits {

@@ -36,6 +36,23 @@ impl Settings {
             quarantine: Duration::from_secs(2),
         }
     }
+
+    /// The RTP ports of pairs that cannot be had at the moment: other programs have them.
+    ///
+    /// # Errors
+    /// When the address is none of this machine.
+    pub fn taken(&self) -> io::Result<Vec<u16>> {
+        UdpSocket::bind((self.address, 0))?;
+        let first = self.first_port.next_multiple_of(2);
+        let pairs = (first..self.last_port).step_by(2);
+        let taken = pairs.filter(|port| {
+            let ports = [*port, port.saturating_add(1)];
+            ports
+                .iter()
+                .any(|port| UdpSocket::bind((self.address, *port)).is_err())
+        });
+        Ok(taken.collect())
+    }
 }
 
 /// Hands out port pairs. Clones share one pool.

@@ -1,5 +1,6 @@
 //! `ringwell check`.
 
+use core::net::SocketAddr;
 use std::fmt::Write as _;
 
 use clap::Args;
@@ -8,10 +9,19 @@ use ringwell::io::certificates::Certificates;
 
 use crate::{EX_CONFIG, Failure, Place, say};
 
+#[path = "check/live.rs"]
+mod live;
+
 #[derive(Args, Debug)]
 pub(crate) struct Check {
     #[command(flatten)]
     place: Place,
+    /// Ask every outside service and the telephone side, too; exit 69 when one does not work.
+    #[arg(long)]
+    live: bool,
+    /// With --live: a SIP server to ask, besides those that the lines name.
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "live")]
+    peer: Vec<SocketAddr>,
 }
 
 impl Check {
@@ -22,14 +32,13 @@ impl Check {
         for warning in config.warnings() {
             append(&mut report, &format!("warning: {warning}"));
         }
-        if let Err(errors) = Secrets::read(&config, &Environment::of_process()) {
-            for error in errors {
-                // Outside the service there are no credentials; that is no fault of the file.
-                if error.awaits_credential {
-                    append(&mut report, &format!("note: {error}"));
-                } else {
-                    wrong.push(error.to_string());
-                }
+        let secrets = Secrets::read(&config, &Environment::of_process());
+        for error in secrets.as_ref().err().into_iter().flatten() {
+            // Outside the service there are no credentials; that is no fault of the file.
+            if error.awaits_credential && !self.live {
+                append(&mut report, &format!("note: {error}"));
+            } else {
+                wrong.push(error.to_string());
             }
         }
         if let (Some(certificate), Some(key)) =
@@ -51,7 +60,10 @@ impl Check {
         if wrong.is_empty() {
             append(&mut report, &format!("{}: OK", self.place.config.display()));
             say(&report);
-            return Ok(());
+            return match secrets {
+                Ok(secrets) if self.live => live::execute(&config, secrets, &self.peer),
+                _ => Ok(()),
+            };
         }
         say(&report);
         Err(Failure {

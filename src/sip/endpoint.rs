@@ -26,7 +26,7 @@ use bytes::Bytes;
 use super::message::{self, Host, Message, Method, Request, Response, StatusCode};
 use super::session::{Input, Output};
 use super::transaction::{ClientEvent, Key, ServerEvent, Timing};
-use super::{Flow, Random, SessionId, TransactionId, Transmit};
+use super::{Flow, Random, SessionId, TransactionId, Transmit, nat};
 
 mod abandoned;
 mod counts;
@@ -38,13 +38,15 @@ mod replies;
 mod requests;
 mod sessions;
 mod table;
+pub mod throttle;
 
-pub use counts::{Counts, Refusal, Totals};
+pub use counts::{Counts, Refusal, Refused, Totals};
 
 use counts::Counters;
 use large::Refusals;
 use sessions::Sessions;
 use table::{Entry, Machine, Table};
+use throttle::Throttle;
 
 /// Transactions an endpoint holds by default. At 1,500 calls a second some 96,000 linger (an INVITE
 /// and a BYE for 32 s each). New calls beyond it get 503 (counted as [`Refusal::Overload`]);
@@ -55,12 +57,17 @@ pub const TRANSACTIONS_MAX: usize = 128 * 1024;
 /// calls is limited elsewhere; this bounds memory. Beyond it a call gets 503 ([`Refusal::Overload`]).
 pub const SESSIONS_MAX: usize = 16 * 1024;
 
+/// Refusals that wait to be told of. One input gives at most one; when an owner does not ask for them
+/// the oldest is dropped (the counters have it).
+const REFUSED_MAX: usize = 64;
+
 /// What an endpoint needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The value of Server in responses that the endpoint makes itself.
     pub server_name: String,
-    /// The host that Via tells; the flow's own address when `None`. A public address behind NAT.
+    /// The host that Via tells peers beyond our own networks ([`super::nat`]); the flow's own address
+    /// when `None`. A public address behind NAT.
     pub via_host: Option<Host>,
     /// The TCP addresses that are listened on. Requests over 1300 bytes go by TCP where the UDP flow's
     /// own address is among them (RFC 3261 §18.1.1).
@@ -71,6 +78,8 @@ pub struct Settings {
     pub transactions_max: usize,
     /// See [`SESSIONS_MAX`].
     pub sessions_max: usize,
+    /// How much sources may ask for; without limit by default.
+    pub throttle: throttle::Limits,
 }
 
 impl Default for Settings {
@@ -82,6 +91,7 @@ impl Default for Settings {
             timing: Timing::default(),
             transactions_max: TRANSACTIONS_MAX,
             sessions_max: SESSIONS_MAX,
+            throttle: throttle::Limits::default(),
         }
     }
 }
@@ -121,6 +131,12 @@ pub struct Endpoint {
     /// Keys the tags of stateless answers.
     secret: [u64; 2],
     accepting: bool,
+    pressed: bool,
+    throttle: Throttle,
+    /// Of sources that nothing admits: their flood takes no place from the others.
+    strangers: Throttle,
+    refused: VecDeque<Refused>,
+    seen_as: Option<SocketAddr>,
     table: Table,
     sessions: Sessions,
     counters: Counters,
@@ -134,6 +150,11 @@ impl Endpoint {
     #[must_use]
     pub fn new(settings: Settings, mut random: Random) -> Self {
         Self {
+            throttle: Throttle::new(settings.throttle),
+            strangers: Throttle::new(settings.throttle),
+            refused: VecDeque::new(),
+            seen_as: None,
+            pressed: false,
             settings,
             secret: [random.next_u64(), random.next_u64()],
             random,
@@ -152,6 +173,17 @@ impl Endpoint {
         self.accepting = accepting;
     }
 
+    /// Whether the owner is behind with its work. While it is, new calls get 503
+    /// ([`Refusal::Overload`]); those that run come first.
+    pub fn set_pressed(&mut self, pressed: bool) {
+        self.pressed = pressed;
+    }
+
+    /// The host that Via tells peers beyond our own networks, when it becomes known or changes.
+    pub fn set_via_host(&mut self, host: Option<Host>) {
+        self.settings.via_host = host;
+    }
+
     /// One whole message, as a datagram or cut out of a stream.
     pub fn handle_message(&mut self, bytes: Bytes, flow: Flow, now: Instant) {
         if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -161,15 +193,20 @@ impl Endpoint {
         match message::parse(bytes) {
             Ok(Message::Request(request)) => self.on_request(request, flow, now),
             Ok(Message::Response(response)) => self.on_response(response, now),
-            Err(rejected) => self.answer_rejected(rejected, flow),
+            Err(rejected) => self.answer_rejected(rejected, flow, now),
         }
     }
 
     /// A message from a source that nothing admits: a request is refused with 403, all else is dropped.
-    pub fn handle_stranger(&mut self, bytes: Bytes, flow: Flow) {
+    pub fn handle_stranger(&mut self, bytes: Bytes, flow: Flow, now: Instant) {
+        let source = flow.remote.ip();
         if let Ok(Message::Request(request)) = message::parse(bytes)
             && request.method != Method::Ack
         {
+            let verdict = self.strangers.judge(source, throttle::Kind::Other, now);
+            if verdict != throttle::Verdict::Pass {
+                return self.note_refused(Refusal::Stranger, Some(request.method), flow);
+            }
             self.refuse(&request, Refusal::Stranger, StatusCode::FORBIDDEN, flow);
         }
     }
@@ -262,6 +299,17 @@ impl Endpoint {
         self.events.pop_front()
     }
 
+    /// The next request that was refused. Not asking for it does no harm.
+    pub fn poll_refused(&mut self) -> Option<Refused> {
+        self.refused.pop_front()
+    }
+
+    /// Our address as the latest answer from beyond our networks tells it in `received` and `rport`
+    /// (RFC 3261 §18.2.1, RFC 3581 §4), where it is another than our own.
+    pub fn poll_seen_as(&mut self) -> Option<SocketAddr> {
+        self.seen_as.take()
+    }
+
     /// When to call [`Self::handle_timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -296,7 +344,7 @@ impl Endpoint {
             self.counters.totals.stray_responses += 1;
             return;
         };
-        entry.retry = None;
+        self.seen_as = seen_as(&response, entry.flow).or(self.seen_as);
         match &mut entry.machine {
             Machine::ClientInvite(machine) => machine.handle_response(response, now),
             Machine::Client(machine) => machine.handle_response(response, now),
@@ -405,6 +453,14 @@ impl Endpoint {
             record.unanswered.retain(|unanswered| *unanswered != id);
         }
     }
+}
+
+fn seen_as(response: &Response, flow: Flow) -> Option<SocketAddr> {
+    let via = response.top_via()?;
+    let ip = via.received()?;
+    let news = nat::is_outside(flow.remote.ip()) && ip != flow.local.ip();
+    let port = via.rport().flatten().unwrap_or(flow.local.port());
+    news.then(|| SocketAddr::new(ip, port))
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ fn needs_ticket(record: &CallRecord, policy: TicketPolicy) -> bool {
 
 fn requester(call_id: &CallId, record: &CallRecord) -> Requester {
     let (from, from_name) = record.caller();
-    let phone = phone_number(from);
+    let phone = record.number();
     let display = render::clean(from_name, NAME_CHARS_MAX);
     let name = if !display.is_empty() && !is_withheld(&display) {
         display

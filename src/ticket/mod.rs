@@ -41,6 +41,8 @@ pub enum Entry {
         from_name: String,
         /// What was dialled.
         to: String,
+        /// What else the signalling tells of the caller.
+        identity: Box<Identity>,
     },
     /// The call was answered, this long after the start.
     Answered(Duration),
@@ -87,6 +89,22 @@ pub enum Entry {
         /// In plain words.
         reason: String,
     },
+}
+
+/// What the signalling tells of a caller beyond his address; everything cleaned, empty where nothing is
+/// told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The number as E.164 (`+15550100199`).
+    pub number: String,
+    /// Who vouches for it, in words; empty when it is the caller's own telephone.
+    pub asserted_by: String,
+    /// The number that was called first, where the call was diverted to us, and why.
+    pub diverted_from: String,
+    /// The provider's name for the call.
+    pub provider_call: String,
+    /// What the provider found out about the number: `TN-Validation-Passed-A`.
+    pub verification: String,
 }
 
 /// When the stages of one answer happened, since the ear reported the end of the caller's turn.

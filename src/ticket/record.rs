@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Entry, Outcome, Speaker};
+use super::draft::phone_number;
+use super::{Entry, Identity, Outcome, Speaker};
 
 /// Everything known about one call, as it happened. The length of a call bounds its entries.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -101,6 +102,25 @@ impl CallRecord {
             _ => None,
         });
         found.unwrap_or_default()
+    }
+
+    /// What else the signalling told of the caller.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Started { identity, .. } => Some(identity.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// The caller's number: as E.164 where that is known, otherwise as told; `None` when there is none.
+    #[must_use]
+    pub fn number(&self) -> Option<String> {
+        let known = self.identity().map(|identity| identity.number.as_str());
+        match known.filter(|number| !number.is_empty()) {
+            Some(number) => Some(number.to_owned()),
+            None => phone_number(self.caller().0),
+        }
     }
 
     /// What was dialled.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::draft::{SUBJECT_CHARS_MAX, is_withheld, phone_number};
+use super::draft::{SUBJECT_CHARS_MAX, is_withheld};
 use super::{CallId, CallRecord, Entry, Outcome, Speaker, utc};
 
 /// Most characters of one transcript line; a longer one is cut.
@@ -93,7 +93,11 @@ pub fn clean(text: &str, chars_max: usize) -> String {
 
 /// Characters that show nothing and can reorder or hide what stands around them.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+    matches!(c,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{E0000}'..='\u{E0FFF}')
 }
 
 /// Text as HTML text or attribute value.
@@ -115,11 +119,17 @@ pub fn escape(text: &str) -> String {
 
 fn summary(call_id: &CallId, record: &CallRecord) -> Vec<(&'static str, String)> {
     let mut rows = vec![("Caller", caller(record))];
-    let (from, _) = record.caller();
-    let number = phone_number(from).unwrap_or_else(|| "withheld or not a telephone number".into());
-    rows.push(("Number", number));
+    rows.push(("Number", number(record)));
     if !record.dialled().is_empty() {
         rows.push(("Called", record.dialled().to_owned()));
+    }
+    if let Some(identity) = record.identity() {
+        let told = [
+            ("Called first", &identity.diverted_from),
+            ("Provider's call", &identity.provider_call),
+        ];
+        let told = told.into_iter().filter(|(_, value)| !value.is_empty());
+        rows.extend(told.map(|(name, value)| (name, value.clone())));
     }
     if let Some(started) = record.started() {
         rows.push(("Start", utc::date_time(started)));
@@ -151,6 +161,38 @@ fn summary(call_id: &CallId, record: &CallRecord) -> Vec<(&'static str, String)>
         *value = clean(value, FIELD_CHARS_MAX);
     }
     rows
+}
+
+/// The caller's number, and how far it is to be believed.
+fn number(record: &CallRecord) -> String {
+    let Some(number) = record.number() else {
+        return "withheld or not a telephone number".to_owned();
+    };
+    let identity = record.identity().cloned().unwrap_or_default();
+    let mut notes = Vec::new();
+    if !identity.asserted_by.is_empty() {
+        notes.push(format!("told by {}", identity.asserted_by));
+    }
+    if !identity.verification.is_empty() {
+        notes.push(verified(&identity.verification));
+    }
+    if notes.is_empty() {
+        return number;
+    }
+    format!("{number} ({})", notes.join(", "))
+}
+
+/// The result of the provider's check of the number (STIR/SHAKEN) in words.
+fn verified(verification: &str) -> String {
+    let lower = verification.to_ascii_lowercase();
+    let found = if lower.starts_with("tn-validation-passed") {
+        "verified by the provider"
+    } else if lower.starts_with("tn-validation-failed") {
+        "NOT genuine, says the provider"
+    } else {
+        "not verified"
+    };
+    format!("{found}: {verification}")
 }
 
 fn email(record: &CallRecord) -> String {

@@ -107,6 +107,7 @@ impl Call {
                 from: self.from.to_owned(),
                 from_name: self.name.to_owned(),
                 to: "support".to_owned(),
+                identity: Box::default(),
             },
             Entry::Answered(Duration::from_secs(1)),
             Entry::Line {

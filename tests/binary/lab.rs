@@ -184,6 +184,11 @@ impl Lab {
         Ipv4Addr::new(a, b, c, host)
     }
 
+    /// The gateway's configuration file.
+    pub fn config(&self) -> &str {
+        self.config.to_str().expect("a path in UTF-8")
+    }
+
     /// `sip:USER@` the gateway.
     pub fn uri(&self, user: &str) -> String {
         format!("sip:{user}@{}:5060", self.ip)

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use self::listener::Listener;
 use super::{Endpoint, encoding};
@@ -20,6 +21,7 @@ use crate::audio::{Law, SAMPLE_RATE};
 use crate::conversation::{Failure, Heard};
 use crate::io::rings::CallerReader;
 use crate::io::tls::Tls;
+use crate::io::websocket::Target;
 use crate::ticket::CallId;
 
 /// How the ear listens.
@@ -144,6 +146,25 @@ impl Ear {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// Opens a connection, waits until the service listens, and lets go of it.
+    ///
+    /// # Errors
+    /// Why it does not listen.
+    pub async fn check(&self) -> Result<(), Failure> {
+        let Shared { settings, tls, .. } = &*self.shared;
+        let target = Target {
+            url: settings.url(Law::Mu)?,
+            authorization: settings.endpoint.authorization(),
+            connect: settings.patience.connect,
+        };
+        match timeout(settings.patience.connect, listener::greeted(tls, &target)).await {
+            Ok(greeted) => greeted.map(drop),
+            Err(_) => Err(Failure::Stalled(
+                "the ear's service does not begin".to_owned(),
+            )),
+        }
     }
 
     /// Opens a connection and listens to the ring until the handle is dropped or the ring's writer

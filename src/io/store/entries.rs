@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::schema::{civil, micros};
-use crate::ticket::{CallId, CallRecord, Entry, Outcome, Speaker, TurnLedger};
+use crate::ticket::{CallId, CallRecord, Entry, Identity, Outcome, Speaker, TurnLedger};
 
 /// A call's row.
 pub(super) struct CallRow {
@@ -99,6 +99,7 @@ struct Columns<'a> {
     reason: Option<&'a str>,
     outcome: Option<&'static str>,
     turn: Option<TurnLedger>,
+    identity: Option<&'a Identity>,
 }
 
 fn columns(entry: &Entry) -> Columns<'_> {
@@ -110,6 +111,7 @@ fn columns(entry: &Entry) -> Columns<'_> {
             from,
             from_name,
             to,
+            identity,
         } => {
             row.kind = "started";
             row.started = Some(micros(*at));
@@ -117,6 +119,7 @@ fn columns(entry: &Entry) -> Columns<'_> {
             row.caller = Some(from);
             row.caller_name = Some(from_name);
             row.dialled = Some(to);
+            row.identity = Some(identity);
         }
         Entry::Answered(at) => {
             row.kind = "answered";
@@ -180,7 +183,8 @@ pub(super) fn insert(connection: &Connection, call: i64, entry: &Entry) -> rusql
             :call, (SELECT coalesce(max(seq), 0) + 1 FROM entries WHERE call = :call),
             :kind, :at, :started, :sip_call_id, :caller, :caller_name, :dialled, :speaker, :text,
             :interrupted, :article, :title, :url, :address, :confirmed, :reason, :outcome,
-            :turn, :passages, :first_token, :first_clause, :first_audio, :first_packet)",
+            :turn, :passages, :first_token, :first_clause, :first_audio, :first_packet,
+            :number, :asserted_by, :diverted_from, :provider_call, :verification)",
     )?;
     let written = insert.execute(named_params! {
         ":call": call,
@@ -207,6 +211,11 @@ pub(super) fn insert(connection: &Connection, call: i64, entry: &Entry) -> rusql
         ":first_clause": ledger.first_clause.map(span),
         ":first_audio": ledger.first_audio.map(span),
         ":first_packet": ledger.first_packet.map(span),
+        ":number": columns.identity.map(|identity| &identity.number),
+        ":asserted_by": columns.identity.map(|identity| &identity.asserted_by),
+        ":diverted_from": columns.identity.map(|identity| &identity.diverted_from),
+        ":provider_call": columns.identity.map(|identity| &identity.provider_call),
+        ":verification": columns.identity.map(|identity| &identity.verification),
     });
     written.map(drop)
 }
@@ -221,6 +230,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
             from: row.get("caller")?,
             from_name: row.get("caller_name")?,
             to: row.get("dialled")?,
+            identity: Box::new(identity(row)?),
         },
         "answered" => Entry::Answered(time(row, "at_us")?.unwrap_or_default()),
         "line" => {
@@ -267,6 +277,21 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
         _ => return Ok(None),
     };
     Ok(Some(entry))
+}
+
+/// What older versions did not record is empty.
+fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
+    let text = |column| -> rusqlite::Result<String> {
+        let told: Option<String> = row.get(column)?;
+        Ok(told.unwrap_or_default())
+    };
+    Ok(Identity {
+        number: text("number")?,
+        asserted_by: text("asserted_by")?,
+        diverted_from: text("diverted_from")?,
+        provider_call: text("provider_call")?,
+        verification: text("verification")?,
+    })
 }
 
 fn span(duration: Duration) -> i64 {

@@ -13,9 +13,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One step per schema version, in order; `user_version` counts those applied. Never change one that was
 /// released: add the next.
-const MIGRATIONS: [&str; 1] = [FIRST];
+const MIGRATIONS: [&str; 2] = [FIRST, IDENTITY];
 
-const FIRST: &str = "
+pub(super) const FIRST: &str = "
 CREATE TABLE calls (
     id         INTEGER PRIMARY KEY,
     call_id    TEXT NOT NULL UNIQUE,
@@ -71,6 +71,15 @@ CREATE TABLE outbox (
     last_error       TEXT
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (due_us, created_us) WHERE state = 'pending';
+";
+
+/// What the signalling tells of a caller.
+const IDENTITY: &str = "
+ALTER TABLE entries ADD COLUMN number TEXT;
+ALTER TABLE entries ADD COLUMN asserted_by TEXT;
+ALTER TABLE entries ADD COLUMN diverted_from TEXT;
+ALTER TABLE entries ADD COLUMN provider_call TEXT;
+ALTER TABLE entries ADD COLUMN verification TEXT;
 ";
 
 /// Opens the file with everything set; a damaged one is moved aside and begun anew.

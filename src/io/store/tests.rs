@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::io::clock;
 use crate::ticket::saga::Progress;
-use crate::ticket::{Outcome, Speaker, TurnLedger};
+use crate::ticket::{Identity, Outcome, Speaker, TurnLedger};
 
 fn id(name: &str) -> CallId {
     CallId(name.to_owned())
@@ -25,6 +25,13 @@ fn started() -> Entry {
         from: "+15550100199".to_owned(),
         from_name: "Ada Byron".to_owned(),
         to: "+15550100100".to_owned(),
+        identity: Box::new(Identity {
+            number: "+15550100199".to_owned(),
+            asserted_by: "the network".to_owned(),
+            diverted_from: "+15550100144 (no-answer)".to_owned(),
+            provider_call: "CA01".to_owned(),
+            verification: "TN-Validation-Passed-A".to_owned(),
+        }),
     }
 }
 
@@ -296,6 +303,28 @@ async fn a_damaged_file_is_moved_aside() {
         names.iter().any(|name| name.contains(".damaged-")),
         "{names:?}"
     );
+}
+
+#[tokio::test]
+async fn a_record_of_an_older_program_still_reads() {
+    let disk = Disk::new();
+    let connection = Connection::open(disk.path()).unwrap();
+    connection.execute_batch(schema::FIRST).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA user_version = 1;
+             INSERT INTO calls (id, call_id) VALUES (1, 'c1');
+             INSERT INTO entries (call, seq, kind, started_us, sip_call_id, caller, caller_name, dialled)
+             VALUES (1, 1, 'started', 0, 'x@pbx', '+15550100199', 'Ada', 'support');",
+        )
+        .unwrap();
+    drop(connection);
+    let store = disk.open();
+    let recent = store.recent(1).await.unwrap();
+    let record = &recent[0].record;
+    assert_eq!(record.caller(), ("+15550100199", "Ada"));
+    assert_eq!(record.identity(), Some(&Identity::default()));
+    assert_eq!(record.number().as_deref(), Some("+15550100199"));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What an endpoint counts.
 
+use crate::sip::Flow;
+use crate::sip::message::Method;
+
 /// A snapshot of an endpoint: what there is now, and what there has been since its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -100,11 +103,15 @@ pub enum Refusal {
     Overload,
     /// A source address that nothing admits (403).
     Stranger,
+    /// More than a source, or all together, may ask for (503).
+    Rate,
+    /// More than twice as much as that (silence).
+    Flood,
 }
 
 impl Refusal {
     /// All reasons.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Malformed,
         Self::Version,
         Self::MaxForwards,
@@ -117,6 +124,8 @@ impl Refusal {
         Self::NotAccepting,
         Self::Overload,
         Self::Stranger,
+        Self::Rate,
+        Self::Flood,
     ];
 
     /// The reason as a label of a metric.
@@ -135,8 +144,21 @@ impl Refusal {
             Self::NotAccepting => "not_accepting",
             Self::Overload => "overload",
             Self::Stranger => "stranger",
+            Self::Rate => "rate",
+            Self::Flood => "flood",
         }
     }
+}
+
+/// A request that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub reason: Refusal,
+    /// What it asked for; `None` when it was not readable.
+    pub method: Option<Method>,
+    /// The path it came by.
+    pub flow: Flow,
 }
 
 /// The running counters.

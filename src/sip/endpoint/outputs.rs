@@ -8,7 +8,7 @@ use super::{Endpoint, Entry, Machine};
 use crate::sip::message::{Method, Name, Request, Response, StatusCode, Via};
 use crate::sip::session::Input;
 use crate::sip::transaction::{Client, ClientInvite, Key};
-use crate::sip::{Flow, SessionId, TransactionId, Transmit};
+use crate::sip::{Flow, SessionId, TransactionId, Transmit, nat};
 
 impl Endpoint {
     pub(super) fn respond(&mut self, id: TransactionId, response: Response, now: Instant) {
@@ -214,6 +214,7 @@ impl Endpoint {
     pub(super) fn new_via(&mut self, flow: Flow) -> Via {
         let branch = format!("z9hG4bK{}", self.random.token());
         let host = self.settings.via_host.clone();
+        let host = host.filter(|_| nat::is_outside(flow.remote.ip()));
         let host = host.unwrap_or_else(|| flow.local.ip().into());
         Via::new(flow.transport.name(), host, flow.local.port(), &branch)
     }

@@ -3,9 +3,11 @@
 use core::hash::Hasher;
 use core::net::SocketAddr;
 use std::hash::DefaultHasher;
+use std::time::Instant;
 
-use super::{Endpoint, Refusal};
-use crate::sip::message::{Name, Rejected, Request, Response, StatusCode, Via};
+use super::throttle::{Kind, Verdict};
+use super::{Endpoint, REFUSED_MAX, Refusal, Refused};
+use crate::sip::message::{Method, Name, Rejected, Request, Response, StatusCode, Via};
 use crate::sip::{Flow, Transmit, capabilities};
 
 /// Notes in the topmost Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4).
@@ -66,7 +68,7 @@ impl Endpoint {
         mut response: Response,
         flow: Flow,
     ) {
-        self.counters.refuse(refusal);
+        self.note_refused(refusal, Some(request.method.clone()), flow);
         log::debug!(
             PEER = flow.remote.to_string().as_str();
             "refused {} with {}: {}", request.method, response.status, refusal.name()
@@ -80,6 +82,19 @@ impl Endpoint {
                 .push(Name::RetryAfter, capabilities::RETRY_AFTER);
         }
         self.answer_statelessly(response, flow);
+    }
+
+    /// Counts a refusal, for the owner to tell of.
+    pub(super) fn note_refused(&mut self, reason: Refusal, method: Option<Method>, flow: Flow) {
+        self.counters.refuse(reason);
+        if self.refused.len() >= REFUSED_MAX {
+            self.refused.pop_front();
+        }
+        self.refused.push_back(Refused {
+            reason,
+            method,
+            flow,
+        });
     }
 
     /// Sends a response that is not kept: its retransmission comes from doing the same again.
@@ -100,7 +115,7 @@ impl Endpoint {
     }
 
     /// Answers what the parser refused.
-    pub(super) fn answer_rejected(&mut self, rejected: Rejected, flow: Flow) {
+    pub(super) fn answer_rejected(&mut self, rejected: Rejected, flow: Flow, now: Instant) {
         let Some(response) = rejected.response else {
             self.counters.totals.unreadable += 1;
             log::debug!(
@@ -109,11 +124,16 @@ impl Endpoint {
             );
             return;
         };
-        self.counters.refuse(match response.status {
+        let source = flow.remote.ip();
+        if self.throttle.judge(source, Kind::Other, now) != Verdict::Pass {
+            return self.note_refused(Refusal::Flood, None, flow);
+        }
+        let refusal = match response.status {
             StatusCode::VERSION_NOT_SUPPORTED => Refusal::Version,
             StatusCode::TOO_MANY_HOPS => Refusal::MaxForwards,
             _ => Refusal::Malformed,
-        });
+        };
+        self.note_refused(refusal, None, flow);
         log::debug!(
             PEER = flow.remote.to_string().as_str();
             "refused a message with {}: {}", response.status, rejected.reason

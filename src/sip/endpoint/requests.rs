@@ -8,6 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::replies::{response_flow, sent_by, stamp};
 use super::sessions::DialogKey;
 use super::table::Owner;
+use super::throttle::{Kind, Verdict};
 use super::{Endpoint, Entry, Event, Machine, Refusal};
 use crate::sip::message::{Method, Name, Request, Response, Scheme, StatusCode};
 use crate::sip::session::Input;
@@ -82,8 +83,10 @@ impl Endpoint {
     fn on_cancel(&mut self, cancel: &Request, flow: Flow, now: Instant) {
         let found = Key::cancelled(cancel).and_then(|key| self.table.find(&key));
         let Some(entry) = found.and_then(|id| self.table.get_mut(id)) else {
-            let status = StatusCode::CALL_DOES_NOT_EXIST;
-            self.refuse(cancel, Refusal::Cancel, status, flow);
+            if !self.refuses_rate(cancel, flow, now) {
+                let status = StatusCode::CALL_DOES_NOT_EXIST;
+                self.refuse(cancel, Refusal::Cancel, status, flow);
+            }
             return;
         };
         let passes = entry.is_unanswered() && !entry.cancelled;
@@ -106,8 +109,10 @@ impl Endpoint {
     fn on_inside(&mut self, request: Request, key: Key, flow: Flow, now: Instant) {
         let dialog = DialogKey::of_request(&request);
         let Some(session) = dialog.and_then(|dialog| self.sessions.find(&dialog)) else {
-            let status = StatusCode::CALL_DOES_NOT_EXIST;
-            self.refuse(&request, Refusal::Dialog, status, flow);
+            if !self.refuses_rate(&request, flow, now) {
+                let status = StatusCode::CALL_DOES_NOT_EXIST;
+                self.refuse(&request, Refusal::Dialog, status, flow);
+            }
             return;
         };
         if self.refuses_extension(&request, flow) {
@@ -131,7 +136,8 @@ impl Endpoint {
     }
 
     fn on_outside(&mut self, request: Request, key: Key, flow: Flow, now: Instant) {
-        if self.refuses_hops(&request, flow)
+        if self.refuses_rate(&request, flow, now)
+            || self.refuses_hops(&request, flow)
             || self.refuses_scheme(&request, flow)
             || self.refuses_method(&request, flow)
             || self.refuses_extension(&request, flow)
@@ -217,6 +223,26 @@ impl Endpoint {
         self.answer_statelessly(response, flow);
     }
 
+    /// What a source may ask for beyond its running calls, INVITE and the rest apart. A flood is not
+    /// answered at all.
+    fn refuses_rate(&mut self, request: &Request, flow: Flow, now: Instant) -> bool {
+        let kind = match request.method {
+            Method::Invite => Kind::Call,
+            _ => Kind::Other,
+        };
+        match self.throttle.judge(flow.remote.ip(), kind, now) {
+            Verdict::Pass => return false,
+            Verdict::Refuse => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                self.refuse(request, Refusal::Rate, status, flow);
+            }
+            Verdict::Silence => {
+                self.note_refused(Refusal::Flood, Some(request.method.clone()), flow);
+            }
+        }
+        true
+    }
+
     /// The final recipient need not look at Max-Forwards; a request that has used up its hops has
     /// most likely run in a circle, so no call is made of it. OPTIONS is answered all the same:
     /// with zero it is how paths are traced (RFC 3261 §11).
@@ -266,7 +292,8 @@ impl Endpoint {
 
     fn refuses_load(&mut self, request: &Request, flow: Flow) -> bool {
         let full = self.table.len() >= self.settings.transactions_max
-            || self.sessions.len() >= self.settings.sessions_max;
+            || self.sessions.len() >= self.settings.sessions_max
+            || (self.pressed && request.method == Method::Invite);
         let refusal = match (self.accepting, full) {
             (false, _) => Refusal::NotAccepting,
             (true, true) => Refusal::Overload,

@@ -6,6 +6,8 @@ use crate::io::clock;
 use crate::sip::Transport;
 use crate::sip::message::{Method, Name, NameAddr, Uri};
 
+mod guard;
+
 /// An endpoint alone, fed with text.
 struct Bench {
     endpoint: Endpoint,
@@ -676,7 +678,7 @@ fn a_stranger_is_told_403_along_its_stamped_via() {
     let source = flow(Transport::Udp, "203.0.113.7:4000");
     bench
         .endpoint
-        .handle_stranger(request("INVITE", &[via]).into(), source);
+        .handle_stranger(request("INVITE", &[via]).into(), source, bench.now);
     let transmit = bench.endpoint.poll_transmit().unwrap();
     assert_eq!(transmit.flow, source);
     let bytes = String::from_utf8(transmit.bytes.to_vec()).unwrap();
@@ -686,10 +688,10 @@ fn a_stranger_is_told_403_along_its_stamped_via() {
     );
     bench
         .endpoint
-        .handle_stranger(request("ACK", &[via]).into(), source);
+        .handle_stranger(request("ACK", &[via]).into(), source, bench.now);
     bench
         .endpoint
-        .handle_stranger("GET / HTTP/1.1\r\n\r\n".into(), source);
+        .handle_stranger("GET / HTTP/1.1\r\n\r\n".into(), source, bench.now);
     assert!(bench.endpoint.poll_transmit().is_none());
     assert_eq!(bench.endpoint.counts().refused(Refusal::Stranger), 1);
 }

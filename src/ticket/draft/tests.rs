@@ -14,6 +14,7 @@ fn started(from: &str, from_name: &str) -> Entry {
         from: from.to_owned(),
         from_name: from_name.to_owned(),
         to: "support".to_owned(),
+        identity: Box::default(),
     }
 }
 

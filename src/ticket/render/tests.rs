@@ -1,6 +1,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
+use crate::ticket::Identity;
 
 fn line(at: u64, speaker: Speaker, text: &str, interrupted: bool) -> Entry {
     Entry::Line {
@@ -18,6 +19,7 @@ fn record(from: &str, from_name: &str, more: Vec<Entry>) -> CallRecord {
         from: from.to_owned(),
         from_name: from_name.to_owned(),
         to: "support".to_owned(),
+        identity: Box::default(),
     };
     let mut record = CallRecord::default();
     [vec![started, Entry::Answered(Duration::from_secs(2))], more]
@@ -190,4 +192,50 @@ fn a_long_transcript_is_cut_and_says_so() {
 
     let silent = text(&call_id(), &CallRecord::default());
     assert!(silent.ends_with("Transcript\nNothing was said.\n"));
+}
+
+fn with_identity(identity: Identity) -> CallRecord {
+    let mut record = record("5550100199", "Jane", Vec::new());
+    if let Some(Entry::Started { identity: told, .. }) = record.entries.first_mut() {
+        **told = identity;
+    }
+    record
+}
+
+#[test]
+fn what_the_network_tells_of_the_caller_is_shown() {
+    let record = with_identity(Identity {
+        number: "+15550100199".to_owned(),
+        asserted_by: "the network".to_owned(),
+        diverted_from: "+15550100144 (no-answer)".to_owned(),
+        provider_call: "CA01".to_owned(),
+        verification: "TN-Validation-Passed-A".to_owned(),
+    });
+    let text = text(&call_id(), &record);
+    for line in [
+        "Caller: Jane (5550100199)\n",
+        "Number: +15550100199 (told by the network, verified by the provider: TN-Validation-Passed-A)\n",
+        "Called first: +15550100144 (no-answer)\n",
+        "Provider's call: CA01\n",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+    for (told, words) in [
+        ("TN-Validation-Failed-C", "NOT genuine"),
+        ("No-TN-Validation", "not verified"),
+    ] {
+        let record = with_identity(Identity {
+            verification: told.to_owned(),
+            ..Identity::default()
+        });
+        let html = html(&call_id(), &record);
+        let row = format!("<b>Number:</b> 5550100199 ({words}");
+        assert!(html.contains(&row), "{html}");
+    }
+}
+
+#[test]
+fn nothing_invisible_is_left() {
+    let hidden = "a\u{61C}b\u{AD}c\u{202E}d\u{E0041}e\u{2066}f\u{FFF9}g\u{3164}h\r\ni\u{85}j";
+    assert_eq!(clean(hidden, 100), "abcdefgh i j");
 }

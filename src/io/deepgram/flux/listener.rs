@@ -351,7 +351,7 @@ async fn hear(caller: &mut CallerReader, feed: &mut Feed, counters: &Counters) -
 }
 
 /// Connects and waits for `Connected`, before which no audio may be sent. Gives its number too.
-async fn greeted(tls: &Tls, target: &Target) -> Result<(Socket, Option<u64>), Failure> {
+pub(super) async fn greeted(tls: &Tls, target: &Target) -> Result<(Socket, Option<u64>), Failure> {
     let mut socket = websocket::connect(tls, target).await?;
     loop {
         let text = match socket.receive().await {

@@ -1,0 +1,92 @@
+//! The address by which the internet reaches this box: configured, or found out.
+
+use core::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use super::event_loop::EventLoop;
+use crate::sip::nat;
+
+/// How an address became known; the stronger one stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// A peer told it in `received` (RFC 3261 §18.2.1).
+    Peer,
+    /// A STUN server (RFC 5389).
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "told when the sockets ask a STUN server")
+    )]
+    Stun,
+    /// The configuration.
+    Configured,
+}
+
+/// What is known.
+#[derive(Debug)]
+pub(crate) struct PublicAddress(Mutex<Option<(Origin, IpAddr)>>);
+
+impl PublicAddress {
+    /// With what the configuration says, which nothing changes.
+    pub(crate) fn new(configured: Option<IpAddr>) -> Self {
+        Self(Mutex::new(
+            configured.map(|address| (Origin::Configured, address)),
+        ))
+    }
+
+    /// The address, when one is known.
+    pub(crate) fn known(&self) -> Option<IpAddr> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.map(|(_, address)| address)
+    }
+
+    /// Takes what was found out; true when the address has changed. An address of an office's own
+    /// networks says only that there is no router on the way to who told it.
+    pub(crate) fn learn(&self, origin: Origin, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        if !nat::is_outside(address) {
+            return false;
+        }
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_some_and(|(stronger, _)| stronger > origin) {
+            return false;
+        }
+        let before = known.replace((origin, address));
+        before.map(|(_, address)| address) != Some(address)
+    }
+}
+
+impl EventLoop {
+    /// What somebody found out about our public address: later calls and requests tell it.
+    pub(super) fn learn_public_address(&mut self, origin: Origin, address: IpAddr) {
+        let public = &self.services.public_address;
+        if public.learn(origin, address) {
+            log::info!(ADDRESS:% = address, ORIGIN:? = origin; "the public address is known");
+            self.endpoint.set_via_host(public.known().map(Into::into));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_stronger_origin_stays() {
+        let address = PublicAddress::new(None);
+        assert!(!address.learn(Origin::Peer, ip("192.168.1.20")));
+        assert_eq!(address.known(), None);
+        assert!(address.learn(Origin::Peer, ip("203.0.113.7")));
+        assert!(!address.learn(Origin::Peer, ip("203.0.113.7")), "no news");
+        assert!(address.learn(Origin::Peer, ip("203.0.113.8")), "it changed");
+        assert!(address.learn(Origin::Stun, ip("203.0.113.9")));
+        assert!(!address.learn(Origin::Peer, ip("203.0.113.7")));
+        assert_eq!(address.known(), Some(ip("203.0.113.9")));
+        let configured = PublicAddress::new(Some(ip("10.0.0.1")));
+        assert!(!configured.learn(Origin::Stun, ip("203.0.113.9")));
+        assert_eq!(configured.known(), Some(ip("10.0.0.1")));
+    }
+}

@@ -1,0 +1,243 @@
+//! `ringwell check --live`: in words what is wrong, and nothing where nothing is.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::lab::{Lab, RINGWELL};
+
+/// Exit code and what was said.
+fn check(lab: &Lab, peers: &[String]) -> (Option<i32>, String) {
+    check_file(lab.config(), peers)
+}
+
+fn check_file(config: &str, peers: &[String]) -> (Option<i32>, String) {
+    let mut command = Command::new(RINGWELL);
+    command.args(["check", "--live", "--config", config]);
+    for peer in peers {
+        command.args(["--peer", peer]);
+    }
+    let output = command.output().expect("the binary runs");
+    let streams = [&output.stdout, &output.stderr];
+    let said = streams.map(|bytes| String::from_utf8_lossy(bytes));
+    (output.status.code(), said.concat())
+}
+
+/// The words on the line of a thing, which must have this verdict.
+#[track_caller]
+fn words<'s>(said: &'s str, verdict: &str, what: &str) -> &'s str {
+    let start = format!("{verdict:6} {what}: ");
+    let mut lines = said.lines();
+    lines
+        .find_map(|line| line.strip_prefix(&start))
+        .unwrap_or_else(|| panic!("{start} in\n{said}"))
+}
+
+fn gateway(lab: &Lab) -> String {
+    format!("{}:5060", lab.ip)
+}
+
+#[test]
+fn where_everything_works_everything_is_ok() {
+    let lab = Lab::start(&[]);
+    let peer = gateway(&lab);
+    let (code, said) = check(&lab, std::slice::from_ref(&peer));
+    assert_eq!(code, Some(0), "{said}");
+    for what in ["helpdesk", "model", "ear", "voice", "media ports"] {
+        words(&said, "ok", what);
+    }
+    let told = words(&said, "ok", &format!("peer {peer}"));
+    assert!(told.contains("answers 200, and sees us at 127."), "{said}");
+    assert!(!said.contains("WRONG"), "{said}");
+}
+
+#[test]
+fn a_wrong_key_is_called_one() {
+    let lab = Lab::start(&[]);
+    for service in ["model", "ear", "voice_rest"] {
+        lab.fault(
+            &json!({"service": service, "stage": "connect", "kind": "status", "status": 401}),
+        );
+    }
+    let (code, said) = check(&lab, &[]);
+    assert_eq!(code, Some(69), "{said}");
+    for what in ["model", "ear", "voice"] {
+        let told = words(&said, "WRONG", what);
+        assert!(told.contains("the key of ["), "{said}");
+    }
+    words(&said, "ok", "helpdesk");
+    words(&said, "note", "telephone side");
+}
+
+#[test]
+fn what_cannot_be_reached_is_called_so() {
+    let lab = Lab::start(&[]);
+    let text = std::fs::read_to_string(lab.config()).expect("the configuration");
+    let away = text.replace(":8900", ":8999");
+    let path = lab.dir.path().join("away.toml");
+    std::fs::write(&path, away).expect("the configuration is written");
+    let (code, said) = check_file(path.to_str().expect("a path in UTF-8"), &[]);
+    assert_eq!(code, Some(69), "{said}");
+    for what in ["helpdesk", "model", "ear", "voice"] {
+        let told = words(&said, "WRONG", what);
+        assert!(told.contains("network"), "{said}");
+    }
+}
+
+#[test]
+fn a_service_without_a_trusted_certificate_is_called_so() {
+    let lab = Lab::start(&[]);
+    let listener = std::net::TcpListener::bind((lab.ip, 8998)).expect("a port");
+    let ca = rcgen::generate_simple_self_signed(vec![lab.ip.to_string()]).expect("a certificate");
+    let settings = rustls::ServerConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .expect("versions")
+    .with_no_client_auth()
+    .with_single_cert(
+        vec![ca.cert.der().clone()],
+        rustls::pki_types::PrivatePkcs8KeyDer::from(ca.signing_key.serialize_der()).into(),
+    )
+    .expect("a server's settings");
+    let settings = Arc::new(settings);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let mut connection =
+                rustls::ServerConnection::new(Arc::clone(&settings)).expect("a connection");
+            // The client ends it.
+            let _refused = connection.complete_io(&mut stream);
+        }
+    });
+    let text = std::fs::read_to_string(lab.config()).expect("the configuration");
+    let mut file: toml::Table = text.parse().expect("TOML");
+    let ear = file["ear"].as_table_mut().expect("a table");
+    ear.insert("url".to_owned(), format!("wss://{}:8998", lab.ip).into());
+    let path = lab.dir.path().join("tls.toml");
+    std::fs::write(&path, toml::to_string(&file).expect("TOML")).expect("written");
+    let (code, said) = check_file(path.to_str().expect("a path in UTF-8"), &[]);
+    assert_eq!(code, Some(69), "{said}");
+    let told = words(&said, "WRONG", "ear");
+    assert!(
+        told.contains("certificate") && told.contains("clock"),
+        "{said}"
+    );
+}
+
+/// A SIP server behind a router: answers OPTIONS with what it got, changed. It ends with the test.
+struct Behind {
+    address: String,
+    stop: Arc<AtomicBool>,
+}
+
+impl Behind {
+    fn start(lab: &Lab, host: u8, change: fn(&str, &str) -> String) -> Self {
+        let ip: Ipv4Addr = lab.neighbour(host);
+        let socket = UdpSocket::bind((ip, 5060)).expect("a port");
+        let patience = Some(Duration::from_millis(100));
+        socket.set_read_timeout(patience).expect("a socket option");
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while !stopped.load(Ordering::Relaxed) {
+                let Ok((length, from)) = socket.recv_from(&mut buffer) else {
+                    continue;
+                };
+                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                let answer = change(&text, &from.to_string());
+                socket.send_to(answer.as_bytes(), from).expect("sent");
+            }
+        });
+        Self {
+            address: format!("{ip}:5060"),
+            stop,
+        }
+    }
+}
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// 200 to a request, as a server that sees its sender at `from`.
+fn answer(request: &str, from: &str) -> String {
+    let (ip, port) = from.rsplit_once(':').expect("an address");
+    let (_, rest) = request.split_once("\r\n").expect("lines");
+    let rest = rest.replace(";rport", &format!(";received={ip};rport={port}"));
+    format!("SIP/2.0 200 OK\r\n{rest}")
+}
+
+#[test]
+fn a_router_that_rewrites_sip_is_called_one() {
+    let lab = Lab::start(&[]);
+    let rewrites = Behind::start(&lab, 11, |request, from| {
+        let (ip, _) = from.rsplit_once(':').expect("an address");
+        answer(request, from).replace(&format!("UDP {ip}"), "UDP 203.0.113.7")
+    });
+    let moves = Behind::start(&lab, 12, |request, from| {
+        let (ip, _) = from.rsplit_once(':').expect("an address");
+        answer(request, &format!("{ip}:40001"))
+    });
+    let silent = UdpSocket::bind((lab.neighbour(13), 5060)).expect("a port");
+    let silent_address = silent.local_addr().expect("an address").to_string();
+    let nobody = format!("{}:5060", lab.neighbour(14));
+    let peers = [&rewrites.address, &moves.address, &silent_address, &nobody].map(Clone::clone);
+    let (code, said) = check(&lab, &peers);
+    assert_eq!(code, Some(69), "{said}");
+    let told = words(&said, "WRONG", &format!("peer {}", peers[0]));
+    assert!(told.contains("SIP-ALG") && told.contains("Via"), "{said}");
+    let told = words(&said, "note", &format!("peer {}", peers[1]));
+    assert!(told.contains("to 40001"), "{said}");
+    for peer in &peers[2..] {
+        let told = words(&said, "WRONG", &format!("peer {peer}"));
+        assert!(told.contains("does not answer OPTIONS"), "{said}");
+    }
+}
+
+#[test]
+fn ports_that_others_hold_are_counted() {
+    let lab = Lab::start(&[("media", "ports", "\"24000-24003\"")]);
+    let _held = UdpSocket::bind((lab.ip, 24_001)).expect("a port");
+    let (code, said) = check(&lab, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let told = words(&said, "note", "media ports");
+    assert!(told.starts_with("1 of 2 pairs"), "{said}");
+    let _all = UdpSocket::bind((lab.ip, 24_002)).expect("a port");
+    let (code, said) = check(&lab, &[]);
+    assert_eq!(code, Some(69), "{said}");
+    words(&said, "WRONG", "media ports");
+}
+
+#[test]
+fn a_running_daemon_counts_what_it_refused() {
+    let lab = Lab::start(&[("calls", "max", "1")]);
+    let held = UdpSocket::bind((lab.neighbour(5), 0)).expect("a socket");
+    held.connect((lab.ip, 5060)).expect("connected");
+    for number in 0..3 {
+        let via = held.local_addr().expect("an address");
+        let invite = format!(
+            "INVITE sip:tone@example.com SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch=z9hG4bKh{number};rport\r\n\
+             From: <sip:c@example.com>;tag=h{number}\r\nTo: <sip:tone@example.com>\r\nCall-ID: h{number}\r\n\
+             CSeq: 1 INVITE\r\nContact: <sip:c@{via}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        held.send(invite.as_bytes()).expect("sent");
+    }
+    let refused = |lab: &Lab| -> Option<Value> {
+        let status = lab.status();
+        (status["counters"]["refused_busy"] == 2).then_some(status)
+    };
+    lab.until("two are refused", Duration::from_secs(10), refused);
+    let source = format!(
+        "refused SOURCE={} REASON=refused_busy METHOD=INVITE",
+        lab.neighbour(5)
+    );
+    assert_eq!(lab.log().matches(&source).count(), 2, "{}", lab.log());
+}
