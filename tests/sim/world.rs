@@ -365,6 +365,7 @@ impl World {
                 transaction,
                 invite,
                 flow,
+                ..
             } => {
                 if self.running.call.is_some() || !self.store.record.entries.is_empty() {
                     return self.running.endpoint.forget(session, self.now);
