@@ -22,10 +22,10 @@ pub enum Event {
     Held(bool),
     /// Media before the answer (outgoing calls): what the provisional response described.
     EarlyMedia(Negotiated),
-    /// News of the transfer that [`Session::refer`] began.
+    /// News of the transfer that [`super::Session::refer`] began.
     Referral(Referral),
     /// The peer asks us to call somebody else, which its line allows; it has been answered 202 and is told
-    /// how it goes with [`Session::notify`].
+    /// how it goes with [`super::Session::notify`].
     Referred(Referred),
     /// The session is over; nothing follows.
     Ended(Ended),
