@@ -66,11 +66,8 @@ fn what_belongs_to_running_calls_is_never_throttled() {
     let to = bench.endpoint.sessions.get_mut(session).is_some();
     assert!(to, "the call runs");
     for number in 300..400 {
-        let inside = numbered(
-            "INFO",
-            number,
-            &["Call-ID: c1", "To: <sip:box@192.0.2.9>;tag=ours"],
-        );
+        let via = format!("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK{number}");
+        let inside = request("INFO", &[&via, "To: <sip:box@192.0.2.9>;tag=ours"]);
         bench.feed(inside, udp());
         let event = bench.endpoint.poll_event();
         assert!(matches!(event, Some(Event::Session { .. })), "{event:?}");
