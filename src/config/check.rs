@@ -2,12 +2,12 @@
 
 use core::net::{IpAddr, SocketAddr};
 use core::ops::RangeInclusive;
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::error::Finding;
-use super::{Config, Effort, LineTransport};
+use super::{Config, Effort};
 
+mod lines;
 mod services;
 
 /// A Unix socket's path ends here (`sun_path` in unix(7)).
@@ -61,8 +61,7 @@ impl Findings {
 pub(super) fn problems(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
     sip(config, &mut findings);
-    guard(config, &mut findings);
-    lines(config, &mut findings);
+    lines::check(config, &mut findings);
     calls_and_media(config, &mut findings);
     services::check(config, &mut findings);
     appliance(config, &mut findings);
@@ -163,60 +162,6 @@ fn certificate(config: &Config, findings: &mut Findings) {
 
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
-}
-
-fn lines(config: &Config, findings: &mut Findings) {
-    let mut names = BTreeSet::new();
-    let mut networks = BTreeMap::new();
-    for (index, line) in config.line.iter().enumerate() {
-        let key = |name: &str| format!("line[{index}].{name}");
-        if line.name.is_empty() || !line.name.bytes().all(is_token) {
-            findings.add(
-                key("name"),
-                format!("`{}` cannot be a line's name", line.name),
-                "use letters, digits, `-`, `.` and `_`",
-            );
-        }
-        if !names.insert(&line.name) {
-            findings.add(
-                key("name"),
-                format!("a second line is named `{}`", line.name),
-                "give each line a name of its own",
-            );
-        }
-        if line.allow.is_empty() {
-            findings.add(
-                key("allow"),
-                "nobody can call on this line",
-                "name the addresses the PBX or the provider calls from",
-            );
-        }
-        for cidr in &line.allow {
-            if let Some(other) = networks.insert(cidr.to_string(), &line.name) {
-                findings.add(
-                    key("allow"),
-                    format!("{cidr} stands in line `{other}` already"),
-                    "name a network once",
-                );
-            }
-        }
-        let listens = match line.transport {
-            LineTransport::Any => true,
-            LineTransport::Udp => !config.sip.listen_udp.is_empty(),
-            LineTransport::Tcp => !config.sip.listen_tcp.is_empty(),
-            LineTransport::Tls => !config.sip.listen_tls.is_empty(),
-        };
-        if !listens {
-            findings.add(
-                key("transport"),
-                "nothing is listened on for this transport",
-                "add an address to [sip], or change the transport",
-            );
-        }
-    }
-    if config.line.is_empty() {
-        findings.add("line", "nobody can call", "add a [[line]]");
-    }
 }
 
 fn calls_and_media(config: &Config, findings: &mut Findings) {

@@ -3,7 +3,7 @@
 //! Read by `daemon` and `main` alone; everything else gets a small `Settings` struct of its own.
 //! An error names the file, the line, the key and the remedy. Secrets never stand in the file.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 mod appliance;
 mod check;
 mod error;
-mod guard;
+mod line;
 mod locate;
 mod secrets;
 mod services;
@@ -20,13 +20,13 @@ mod values;
 
 pub use appliance::{Control, Log, State};
 pub use error::{ConfigError, Problem};
-pub use guard::Guard;
+pub use line::{Codec, Line, LineKind, LineTransport, Peer, Reliable};
 pub use secrets::{Environment, SecretError, SecretString, Secrets};
 pub use services::{
     Assistant, Dialect, Ear, EarProvider, Effort, Helpdesk, HelpdeskKind, Knowledge, Model,
     Prompts, SystemRole, TicketPolicy, TokenKey, Voice, VoiceProvider,
 };
-pub use telephony::{Calls, Line, LineKind, LineSrtp, LineTransport, Media, Sip, UnknownSource};
+pub use telephony::{Calls, Media, Sip, UnknownSource};
 pub use values::{Cidr, NoSecret, PortRange};
 
 /// Longest configuration file, in bytes.
@@ -114,18 +114,6 @@ impl Config {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         check::warnings(self)
-    }
-
-    /// The line that admits `source`: the one with the most particular network.
-    #[must_use]
-    pub fn line_of(&self, source: IpAddr) -> Option<&Line> {
-        let networks = self.line.iter().flat_map(|line| {
-            let inside = line.allow.iter().filter(|cidr| cidr.contains(source));
-            inside.map(move |cidr| (cidr.prefix(), line))
-        });
-        networks
-            .max_by_key(|(prefix, _)| *prefix)
-            .map(|(_, line)| line)
     }
 
     /// Moves every SIP address to another port.

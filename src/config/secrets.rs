@@ -1,6 +1,7 @@
 //! Where secrets come from: a systemd credential, a file, or an environment variable.
 
 use core::fmt;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 pub use secrecy::SecretString;
 
-use super::{Config, NoSecret};
+use super::{Config, Line, NoSecret};
 
 /// Longest secret, in bytes.
 const SECRET_BYTES_MAX: u64 = 8 << 10;
@@ -23,6 +24,8 @@ pub struct Secrets {
     pub model: Option<SecretString>,
     /// The helpdesk's password.
     pub helpdesk: Option<SecretString>,
+    /// The lines' passwords by the name of the line; a line without one is not there.
+    pub lines: BTreeMap<String, SecretString>,
 }
 
 impl fmt::Debug for Secrets {
@@ -36,7 +39,7 @@ impl fmt::Debug for Secrets {
 #[error("{key}: {text}")]
 pub struct SecretError {
     /// As in `ear.key`.
-    pub key: &'static str,
+    pub key: String,
     /// The configuration names no place, so a systemd credential is awaited.
     pub awaits_credential: bool,
     text: String,
@@ -80,9 +83,9 @@ impl Environment {
 /// One secret of the configuration.
 struct Place<'c> {
     /// As in `ear.key`.
-    key: &'static str,
+    key: String,
     /// Name of the systemd credential.
-    credential: &'static str,
+    credential: String,
     none: Option<NoSecret>,
     file: &'c Option<PathBuf>,
     env: &'c Option<String>,
@@ -94,48 +97,57 @@ impl Secrets {
     /// # Errors
     /// One for each secret that is missing or unusable.
     pub fn read(config: &Config, environment: &Environment) -> Result<Self, Vec<SecretError>> {
-        let places = [
-            Place {
-                key: "ear.key",
-                credential: "deepgram-key",
-                none: config.ear.key,
-                file: &config.ear.key_file,
-                env: &config.ear.key_env,
-            },
-            Place {
-                key: "voice.key",
-                credential: "deepgram-key",
-                none: config.voice.key,
-                file: &config.voice.key_file,
-                env: &config.voice.key_env,
-            },
-            Place {
-                key: "model.key",
-                credential: "model-key",
-                none: config.model.key,
-                file: &config.model.key_file,
-                env: &config.model.key_env,
-            },
-            Place {
-                key: "helpdesk.password",
-                credential: "helpdesk-password",
-                none: config.helpdesk.password,
-                file: &config.helpdesk.password_file,
-                env: &config.helpdesk.password_env,
-            },
-        ];
         let mut errors = Vec::new();
-        let [ear, voice, model, helpdesk] = places.map(|place| {
+        let mut read = |place: Place<'_>| {
             let read = place.read(environment);
-            read.unwrap_or_else(|error| {
+            read.unwrap_or_else(|text| {
                 errors.push(SecretError {
-                    key: place.key,
                     awaits_credential: place.file.is_none() && place.env.is_none(),
-                    text: error,
+                    key: place.key,
+                    text,
                 });
                 None
             })
-        });
+        };
+        let deepgram = "deepgram-key";
+        let place = |key: &str, credential: &str, none, file, env| Place {
+            key: key.to_owned(),
+            credential: credential.to_owned(),
+            none,
+            file,
+            env,
+        };
+        let (ear, voice) = (&config.ear, &config.voice);
+        let (model, helpdesk) = (&config.model, &config.helpdesk);
+        let ear = place("ear.key", deepgram, ear.key, &ear.key_file, &ear.key_env);
+        let voice = place(
+            "voice.key",
+            deepgram,
+            voice.key,
+            &voice.key_file,
+            &voice.key_env,
+        );
+        let model = place(
+            "model.key",
+            "model-key",
+            model.key,
+            &model.key_file,
+            &model.key_env,
+        );
+        let helpdesk = place(
+            "helpdesk.password",
+            "helpdesk-password",
+            helpdesk.password,
+            &helpdesk.password_file,
+            &helpdesk.password_env,
+        );
+        let [ear, voice, model, helpdesk] = [ear, voice, model, helpdesk].map(&mut read);
+        let mut lines = BTreeMap::new();
+        for (index, line) in config.line.iter().enumerate() {
+            if let Some(password) = of_line(index, line).and_then(&mut read) {
+                lines.insert(line.name.clone(), password);
+            }
+        }
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -144,8 +156,21 @@ impl Secrets {
             voice,
             model,
             helpdesk,
+            lines,
         })
     }
+}
+
+/// The password of a line that has a user.
+fn of_line(index: usize, line: &Line) -> Option<Place<'_>> {
+    line.user.as_ref()?;
+    Some(Place {
+        key: format!("line[{index}].password"),
+        credential: format!("line-{}", line.name),
+        none: line.password,
+        file: &line.password_file,
+        env: &line.password_env,
+    })
 }
 
 impl Place<'_> {
@@ -162,7 +187,7 @@ impl Place<'_> {
         } else if let Some(path) = self.file {
             check_mode(path)?;
             read_file(path)?
-        } else if let Some(path) = environment.credential(self.credential) {
+        } else if let Some(path) = environment.credential(&self.credential) {
             read_file(&path)?
         } else {
             return Err(format!(

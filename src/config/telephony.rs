@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{Cidr, PortRange, duration};
+use super::values::{PortRange, duration};
 
 /// `[sip]`: where calls come in.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -55,74 +55,6 @@ pub enum UnknownSource {
     Drop,
     /// 403 Forbidden.
     Forbid,
-}
-
-/// `[[line]]`: a peer that may call.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Line {
-    /// Its name in logs and status.
-    pub name: String,
-    /// How it is attached.
-    #[serde(default = "trunk")]
-    pub kind: LineKind,
-    /// Source addresses of its signalling.
-    pub allow: Vec<Cidr>,
-    /// Transports it may use.
-    #[serde(default = "any_transport")]
-    pub transport: LineTransport,
-    /// Whether `echo` and `tone` answer on it.
-    #[serde(default)]
-    pub diagnostics: bool,
-    /// Whether its audio is encrypted.
-    #[serde(default = "accepted")]
-    pub srtp: LineSrtp,
-}
-
-/// How a line is attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LineKind {
-    /// A PBX or provider that sends calls from known addresses, without registration.
-    Trunk,
-}
-
-fn trunk() -> LineKind {
-    LineKind::Trunk
-}
-
-/// Transports a line may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LineTransport {
-    /// Whatever is listened on.
-    Any,
-    /// UDP alone.
-    Udp,
-    /// TCP alone.
-    Tcp,
-    /// TLS alone.
-    Tls,
-}
-
-fn any_transport() -> LineTransport {
-    LineTransport::Any
-}
-
-/// Whether the audio of a line is encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LineSrtp {
-    /// Never.
-    Off,
-    /// When the caller wants it.
-    Accepted,
-    /// Always.
-    Required,
-}
-
-fn accepted() -> LineSrtp {
-    LineSrtp::Accepted
 }
 
 /// `[calls]`: limits of calls.

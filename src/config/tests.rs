@@ -105,22 +105,6 @@ fn an_error_reads_as_place_key_fault_and_remedy() {
 }
 
 #[test]
-fn the_most_particular_line_admits() {
-    let text = format!(
-        "{MINIMAL}[[line]]\nname = \"office\"\nallow = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n"
-    );
-    let config = Config::parse("t.toml", &text).unwrap();
-    let line = |ip: &str| {
-        let line = config.line_of(ip.parse().unwrap());
-        line.map(|line| line.name.clone())
-    };
-    assert_eq!(line("192.0.2.1").as_deref(), Some("pbx"));
-    assert_eq!(line("192.0.2.2").as_deref(), Some("office"));
-    assert_eq!(line("2001:db8::7").as_deref(), Some("office"));
-    assert_eq!(line("198.51.100.1"), None);
-}
-
-#[test]
 fn the_sip_port_can_be_moved() {
     let mut config = Config::parse("t.toml", MINIMAL).unwrap();
     config.set_sip_port(5070);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::legs::{MediaLeg, ModelLeg, SearchLeg, SpeechEvent, SpeechLegs};
+use super::lines::Line;
 use super::metrics::Counter;
 use super::services::Services;
 use crate::call::{Arrival, Call, Command, Input, Kind};
@@ -68,7 +69,7 @@ impl CallTask {
     /// A task for an INVITE that was let in.
     pub(crate) fn new(
         services: Arc<Services>,
-        kind: Kind,
+        (kind, line): (Kind, &Line),
         (session, transaction, invite, flow): (SessionId, TransactionId, Request, Flow),
         ports: MediaPorts,
         inbox: mpsc::Receiver<Inbox>,
@@ -77,10 +78,8 @@ impl CallTask {
     ) -> Self {
         let now = clock::now();
         let id = new_call_id(&mut random);
-        log::info!(CALL_ID = id.0.as_str(), PEER:% = flow.remote, KIND:? = kind; "INVITE");
-        let settings = services.call_settings(flow, ports.port, &mut random);
-        let local = &settings.session.local_media;
-        let signalled = SocketAddr::new(local.address, local.port);
+        log::info!(CALL_ID = id.0.as_str(), LINE = &*line.name, PEER:% = flow.remote, KIND:? = kind; "INVITE");
+        let settings = services.call_settings(flow, line, ports.port, &mut random);
         let arrival = Arrival {
             kind,
             transaction,

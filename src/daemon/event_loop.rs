@@ -11,13 +11,14 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinError, JoinSet};
 
-use super::admission::{self, Lines};
 use super::call_task::{CallTask, Inbox};
 use super::control;
+use super::lines::{Lines, kind_name};
 use super::metrics::Counter;
 use super::notify;
-use super::public_address::Origin;
-use super::refusals::Refusals;
+use super::paths::Found;
+use super::registrations::Registrations;
+use super::reload::{Read, Reload};
 use super::services::Services;
 use super::shutdown::{Phase, Shutdown};
 use super::signals::{Signal, Signals};
@@ -29,6 +30,8 @@ use crate::sip::message::{Name, Request, Response, StatusCode};
 use crate::sip::session::{self, Output};
 use crate::sip::{Flow, Random, SessionId, TransactionId};
 use crate::ticket::{CallId, Entry, Outcome};
+
+mod lines;
 
 /// Outputs of calls waiting for the endpoint: a burst of some hundred calls that all answer. When
 /// full the calls' tasks wait; nothing is dropped.
@@ -66,13 +69,15 @@ struct Running {
     since: Instant,
     kind: &'static str,
     line: Arc<str>,
+    flow: Flow,
 }
 
 /// The loop.
 pub(crate) struct EventLoop {
     pub(super) services: Arc<Services>,
     lines: Arc<Lines>,
-    pub(super) endpoint: Endpoint,
+    registrations: Registrations,
+    endpoint: Endpoint,
     sockets: SipSockets,
     received: mpsc::Receiver<Received>,
     outputs: mpsc::Receiver<(SessionId, Output)>,
@@ -82,6 +87,7 @@ pub(crate) struct EventLoop {
     tasks: JoinSet<()>,
     task_sessions: HashMap<task::Id, SessionId>,
     signals: Signals,
+    reload: Reload,
     shutdown: Shutdown,
     random: Random,
     watchdog: Option<Duration>,
@@ -96,6 +102,8 @@ enum Event {
     CallOver(Result<(task::Id, ()), JoinError>),
     Asked(Question),
     Signal(Signal),
+    Reread(Read),
+    Found(Result<Found, JoinError>),
     Due,
 }
 
@@ -103,12 +111,11 @@ impl EventLoop {
     /// A loop over bound sockets.
     pub(crate) fn new(
         services: Arc<Services>,
-        lines: Arc<Lines>,
+        (lines, registrations): (Arc<Lines>, Registrations),
         endpoint: Endpoint,
         (sockets, received): (SipSockets, mpsc::Receiver<Received>),
         questions: mpsc::Receiver<Question>,
-        signals: Signals,
-        refusals: Arc<Refusals>,
+        (signals, reload): (Signals, Reload),
     ) -> Self {
         let (output_sender, outputs) = mpsc::channel(OUTPUTS_CAPACITY);
         let now = clock::now();
@@ -116,6 +123,7 @@ impl EventLoop {
             shutdown: Shutdown::new(services.limits.drain_limit),
             services,
             lines,
+            registrations,
             endpoint,
             sockets,
             received,
@@ -126,6 +134,7 @@ impl EventLoop {
             tasks: JoinSet::new(),
             task_sessions: HashMap::new(),
             signals,
+            reload,
             random: Random::new(clock::seed()),
             watchdog: notify::watchdog_interval(),
             watchdog_told: now,
@@ -136,11 +145,13 @@ impl EventLoop {
 
     /// Turns until the last call has ended after a request to stop.
     pub(crate) async fn run(mut self) {
+        self.registrations
+            .reconcile(&mut self.endpoint, clock::now());
         loop {
             let now = clock::now();
             self.endpoint.handle_timeout(now);
             self.drain_endpoint(now);
-            self.refusals.sum_up(now);
+            self.drive_registrations(now);
             self.tell_watchdog(now);
             if self.step_shutdown(now) {
                 break;
@@ -157,8 +168,11 @@ impl EventLoop {
                     let _ = answer.send(told);
                 }
                 Event::Signal(Signal::Terminate) => self.shutdown.request(clock::now()),
-                Event::Signal(Signal::Hangup) => {
-                    log::info!("SIGHUP: the configuration is read at the next start");
+                Event::Signal(Signal::Hangup) => self.reload.request(),
+                Event::Reread(read) => self.on_reread(read),
+                Event::Found(found) => {
+                    let now = clock::now();
+                    self.registrations.on_found(found, &self.sockets, now);
                 }
                 Event::Due => {}
             }
@@ -167,10 +181,11 @@ impl EventLoop {
 
     async fn next_event(&mut self, now: Instant) -> Event {
         let tick = now + TICK;
-        let due = self
-            .endpoint
-            .poll_timeout()
-            .map_or(tick, |due| due.min(tick));
+        let machines = [
+            self.endpoint.poll_timeout(),
+            self.registrations.poll_timeout(),
+        ];
+        let due = machines.into_iter().flatten().fold(tick, Instant::min);
         tokio::select! {
             biased;
             Some((session, output)) = self.outputs.recv() => Event::Output(session, output),
@@ -178,6 +193,8 @@ impl EventLoop {
             Some(received) = self.received.recv() => Event::Received(received),
             Some(question) = self.questions.recv() => Event::Asked(question),
             signal = self.signals.next() => Event::Signal(signal),
+            read = self.reload.next() => Event::Reread(read),
+            found = self.registrations.next() => Event::Found(found),
             () = tokio::time::sleep_until(due.into()) => Event::Due,
         }
     }
@@ -202,7 +219,11 @@ impl EventLoop {
                     self.on_incoming(session, transaction, invite, flow, now);
                 }
                 endpoint::Event::Session { session, input } => {
-                    self.give(session, Inbox::Sip(Box::new(input)));
+                    if self.registrations.owns(session) {
+                        self.registrations.handle(session, input, now);
+                    } else {
+                        self.give(session, Inbox::Sip(Box::new(input)));
+                    }
                 }
             }
         }
@@ -251,6 +272,9 @@ impl EventLoop {
                 now,
             );
         }
+        let Some(line) = self.lines.of(flow, &invite) else {
+            return self.refuse(session, transaction, &invite, Counter::RefusedLine, now);
+        };
         let Some(ports) = self.services.ports.allocate(now) else {
             return self.refuse(
                 session,
@@ -260,11 +284,11 @@ impl EventLoop {
                 now,
             );
         };
-        let kind = self.lines.kind(flow, &invite);
+        let kind = line.kind(&invite);
         let (sender, inbox) = mpsc::channel(INBOX_CAPACITY);
         let task = CallTask::new(
             Arc::clone(&self.services),
-            kind,
+            (kind, &line),
             (session, transaction, invite, flow),
             ports,
             inbox,
@@ -275,8 +299,9 @@ impl EventLoop {
             id: task.id().clone(),
             inbox: sender,
             since: now,
-            kind: admission::kind_name(kind),
-            line: self.lines.name(flow),
+            kind: kind_name(kind),
+            line: Arc::clone(&line.name),
+            flow,
         };
         self.calls.insert(session, running);
         let handle = self.tasks.spawn(task.run());
@@ -292,39 +317,13 @@ impl EventLoop {
         now: Instant,
     ) {
         self.services.metrics.count(reason);
-        let (source, method) = (flow.remote.ip(), Some(&invite.method));
-        self.refusals
-            .note(source, reason.name(), method, flow.transport);
-        let mut response = Response::to_request(invite, StatusCode::SERVICE_UNAVAILABLE)
-            .with_header(Name::RetryAfter, RETRY_AFTER);
-        self.answer_without_call(session, transaction, invite, response, now);
-    }
-
-    /// A call that is to take another one's place (RFC 3891): no line allows that.
-    fn forbid(
-        &mut self,
-        session: SessionId,
-        transaction: TransactionId,
-        invite: &Request,
-        flow: Flow,
-        now: Instant,
-    ) {
-        log::warn!(
-            PEER = flow.remote.to_string().as_str();
-            "a call was refused with 403: it was to replace another"
-        );
-        let response = Response::to_request(invite, StatusCode::FORBIDDEN);
-        self.answer_without_call(session, transaction, invite, response, now);
-    }
-
-    fn answer_without_call(
-        &mut self,
-        session: SessionId,
-        transaction: TransactionId,
-        invite: &Request,
-        mut response: Response,
-        now: Instant,
-    ) {
+        let mut response = match reason {
+            // Its line is gone, but calls of its source are still up.
+            Counter::RefusedLine => Response::to_request(invite, StatusCode::FORBIDDEN),
+            _ => Response::to_request(invite, StatusCode::SERVICE_UNAVAILABLE)
+                .with_header(Name::RetryAfter, RETRY_AFTER),
+        };
+        log::warn!(REASON = reason.name(); "a call was refused with {}", response.status.0);
         if let Some(to) = invite.to() {
             response
                 .headers
@@ -384,6 +383,7 @@ impl EventLoop {
         }
         // Says BYE to a call that is still open.
         self.endpoint.forget(session, clock::now());
+        self.tell_running();
     }
 
     /// A task that broke has left its call's record open: it is ended, which files the ticket.
@@ -410,6 +410,7 @@ impl EventLoop {
                 log::info!(CALLS = self.calls.len(); "stopping: no new calls, running ones may finish");
                 notify::stopping();
                 self.endpoint.set_accepting(false);
+                self.registrations.leave(now);
             }
             Phase::SayGoodbye => {
                 log::info!(CALLS = self.calls.len(); "the time to finish is over: saying goodbye");
@@ -419,7 +420,7 @@ impl EventLoop {
                 log::warn!(CALLS = self.calls.len(); "ending the calls that are left");
                 self.give_all(|| Inbox::Kill("the telephone system is stopping".to_owned()));
             }
-            Phase::Over => return true,
+            Phase::Over => return self.registrations.are_gone(),
         }
         false
     }
@@ -454,7 +455,11 @@ impl EventLoop {
                 let calls: Vec<_> = calls.collect();
                 let uptime = now.saturating_duration_since(self.start);
                 let state = (self.shutdown.state(), uptime);
-                status::snapshot(&self.services, &self.sockets, &self.endpoint, state, &calls)
+                let mut told =
+                    status::snapshot(&self.services, &self.sockets, &self.endpoint, state, &calls);
+                told["lines"] = self.registrations.status(now);
+                told["configuration"] = self.reload.status(now);
+                told
             }
             control::Request::Drain => {
                 self.shutdown.request(clock::now());

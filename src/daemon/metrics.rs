@@ -35,6 +35,7 @@ counters! {
     CallsFailed "calls_failed" "Answered calls that ended otherwise.",
     CallsPanicked "calls_panicked" "Call tasks that broke an invariant; each has an ERROR line.",
     RefusedBusy "refused_busy" "503: `calls.max` calls are up.",
+    RefusedLine "refused_line" "403: the source's line was removed from the configuration.",
     RefusedMedia "refused_media" "488: no codec in common.",
     RefusedPorts "refused_ports" "503: no media port is free.",
     RefusedOther "refused_other" "Any other final refusal of an INVITE.",

@@ -10,33 +10,37 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{self, Config, Secrets};
 use crate::io::clock;
+use crate::io::resolver::Resolver;
 use crate::io::sip_sockets::{self, SipSockets};
 use crate::io::sip_tls::TlsListen;
 use crate::io::tls;
 use crate::sip::Random;
 use crate::sip::endpoint::{self, Endpoint};
 
-mod admission;
 mod call_task;
 pub mod control;
 mod dialing;
 mod event_loop;
 mod legs;
-pub mod live;
+mod lines;
 pub mod log;
 pub mod metrics;
 pub mod notify;
-mod public_address;
-mod refusals;
+mod paths;
+mod registrations;
+mod reload;
 mod services;
 mod shutdown;
 mod signals;
 mod status;
 mod wording;
 
-use admission::Lines;
 use event_loop::{EventLoop, QUESTIONS_CAPACITY, Question};
-use refusals::Refusals;
+use lines::Lines;
+use paths::Paths;
+use registrations::Registrations;
+use reload::Reload;
+pub use reload::Reread;
 use services::Services;
 use signals::Signals;
 
@@ -44,26 +48,30 @@ use signals::Signals;
 /// the next start.
 const FLUSH: Duration = Duration::from_secs(10);
 
-/// Answers calls until it is asked to stop. State lives in `config.state.dir`.
+/// Answers calls until it is asked to stop. State lives in `config.state.dir`; SIGHUP rereads.
 ///
 /// # Errors
 /// When it cannot start: a port is taken, the state folder cannot be written, no media thread.
-pub async fn run(config: Config, secrets: Secrets) -> anyhow::Result<()> {
+pub async fn run(config: Config, secrets: Secrets, reread: Reread) -> anyhow::Result<()> {
     let start = clock::now();
     let signals = Signals::listen()?;
+    let lines = Lines::new(&config, &secrets);
     let services = Arc::new(Services::start(&config, secrets).await?);
-    let lines = Lines::new(&config);
     let sockets = sip_sockets::Settings {
         udp: config.sip.listen_udp.clone(),
         tcp: config.sip.listen_tcp.clone(),
         tls: tls_listen(&config),
-        // No line names its TLS peer yet: certificates must name the address that is dialled.
-        identify: None,
+        identify: Some(lines.identify()),
         roots: Some(Arc::new(tls::trusted_roots(None)?)),
         ..sip_sockets::Settings::default()
     };
-    let refusals = Refusals::new(config.guard.refusal_lines_per_minute);
-    let sockets = SipSockets::bind(&sockets, refusals.watch(lines.judge()))?;
+    let sockets = SipSockets::bind(&sockets, lines.judge())?;
+    let registrations = Registrations::new(
+        Arc::clone(&lines),
+        Paths::new(Resolver::system(), &sockets.0),
+        config.sip.server_name.clone(),
+        Random::new(clock::seed()),
+    );
     let settings = endpoint::Settings {
         server_name: config.sip.server_name.clone(),
         via_host: config.sip.public_address.map(Into::into),
@@ -79,12 +87,11 @@ pub async fn run(config: Config, secrets: Secrets) -> anyhow::Result<()> {
     );
     let event_loop = EventLoop::new(
         Arc::clone(&services),
-        lines,
+        (lines, registrations),
         endpoint,
         sockets,
         questions,
-        signals,
-        refusals,
+        (signals, Reload::new(reread, &config, start)),
     );
     let took = clock::now().saturating_duration_since(start);
     ::log::info!(READY_MS = millis(took); "ready");

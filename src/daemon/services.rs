@@ -9,11 +9,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use secrecy::SecretString;
 
-use super::admission::Lines;
+use super::lines::Line;
 use super::metrics::Metrics;
 use super::public_address::PublicAddress;
 use super::wording;
-use crate::audio::Law;
 use crate::call;
 use crate::config::{self, Config, Secrets};
 use crate::conversation;
@@ -123,11 +122,12 @@ impl Services {
     pub(crate) fn call_settings(
         &self,
         flow: Flow,
+        line: &Line,
         port: u16,
         random: &mut Random,
     ) -> call::Settings {
         call::Settings {
-            session: self.session_settings(flow, port, random),
+            session: self.session_settings(flow, line, port, random),
             conversation: self.conversation.clone(),
             answer_after_max: self.answer_after_max,
             diagnostic_max: self.diagnostic_max,
@@ -135,19 +135,19 @@ impl Services {
         }
     }
 
-    fn session_settings(&self, flow: Flow, port: u16, random: &mut Random) -> session::Settings {
-        let (peer, local) = (flow.remote.ip(), flow.local.ip());
-        let known = nat::Addresses {
-            of_line: None,
-            public: self.public_address.known(),
-        };
-        let address = known.told(peer, local);
-        let media = known.told(peer, self.media_address.unwrap_or(local));
-        let contact = Uri::sip(
-            Some("ringwell"),
-            Host::from(address),
-            Some(flow.local.port()),
-        );
+    fn session_settings(
+        &self,
+        flow: Flow,
+        line: &Line,
+        port: u16,
+        random: &mut Random,
+    ) -> session::Settings {
+        let everywhere = self.public_address;
+        let everywhere = everywhere.map(|ip| SocketAddr::new(ip, flow.local.port()));
+        let public = line.public_address(flow).or(everywhere);
+        let reached = public.unwrap_or(flow.local);
+        let host = Host::from(reached.ip());
+        let contact = Uri::sip(Some(&line.contact_user), host, Some(reached.port()));
         let contact = match flow.transport.uri_param() {
             Some(transport) => contact.with_param("transport", Some(transport)),
             None => contact,
@@ -156,13 +156,16 @@ impl Services {
             contact,
             server_name: self.server_name.clone(),
             local_media: sdp::Local {
-                address: media,
+                address: public
+                    .map(|public| public.ip())
+                    .or(self.media_address)
+                    .unwrap_or(flow.local.ip()),
                 port,
                 session_id: random.next_u64() >> 1,
-                codecs: vec![Law::Mu, Law::A],
-                srtp: sdp::Srtp::new(self.lines.srtp(flow), clock::key()),
+                codecs: line.codecs(),
+                srtp: sdp::Srtp::default(),
             },
-            policy: session::Policy::default(),
+            policy: line.policy(),
             timing: transaction::Timing::default(),
         }
     }

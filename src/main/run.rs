@@ -1,8 +1,10 @@
 //! `ringwell run`.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use clap::Args;
-use ringwell::config::{Environment, Secrets};
+use ringwell::config::{Config, Environment, Secrets};
 
 use crate::{EX_CONFIG, Failure, Place};
 
@@ -20,6 +22,26 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn execute(self) -> Result<(), Failure> {
+        let (config, secrets) = self.read()?;
+        ringwell::daemon::log::init(&config.log.level);
+        for warning in config.warnings() {
+            log::warn!("{warning}");
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .enable_all()
+            .build()
+            .context("the runtime does not start")?;
+        let reread = move || {
+            let read = self.read();
+            read.map_err(|failure| sentences(&failure.text))
+        };
+        runtime.block_on(ringwell::daemon::run(config, secrets, Arc::new(reread)))?;
+        Ok(())
+    }
+
+    /// The configuration with what the command line says, and its secrets.
+    fn read(&self) -> Result<(Config, Secrets), Failure> {
         let mut config = self.place.load()?;
         if let Some(port) = self.sip_port {
             config.set_sip_port(port);
@@ -32,16 +54,12 @@ impl Run {
                 text: lines.collect::<Vec<_>>().join("\n"),
             }
         })?;
-        ringwell::daemon::log::init(&config.log.level);
-        for warning in config.warnings() {
-            log::warn!("{warning}");
-        }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKERS)
-            .enable_all()
-            .build()
-            .context("the runtime does not start")?;
-        runtime.block_on(ringwell::daemon::run(config, secrets))?;
-        Ok(())
+        Ok((config, secrets))
     }
+}
+
+/// One fault with its remedy in each.
+fn sentences(text: &str) -> Vec<String> {
+    let joined = text.replace("\n    remedy: ", "; ");
+    joined.lines().map(str::to_owned).collect()
 }

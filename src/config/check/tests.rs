@@ -91,6 +91,103 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "line[0].transport",
         "listened",
     ),
+    (
+        "[[line]]\nname = \"a\"\nkind = \"register\"\nuser = \"200\"",
+        "line[0].registrar",
+        "needs a registrar",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nkind = \"register\"\nregistrar = \"pbx\"",
+        "line[0].user",
+        "needs a user",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"200@pbx\"",
+        "line[0].user",
+        "alone",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"1\"\npeer = \"x\"",
+        "line[0].peer",
+        "through its registrar",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"1\"\nexpires = \"5s\"",
+        "line[0].expires",
+        "range",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nkind = \"register\"\nregistrar = \"pbx;transport=tcp\"\nuser = \"1\"\n\
+         transport = \"udp\"",
+        "line[0].registrar",
+        "another transport",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"1\"\n\
+         [[line]]\nname = \"b\"\nkind = \"register\"\nregistrar = \"PBX\"\nuser = \"1\"",
+        "line[1].user",
+        "already",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\nregistrar = \"pbx\"",
+        "line[0].registrar",
+        "does not register",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\npassword_env = \"P\"",
+        "line[0].password_env",
+        "without a user",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\nuser = \"u\"\npassword_env = \"P\"\npassword_file = \"f\"",
+        "line[0].password_env",
+        "exclude",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\nuser = \"u\"\npassword = \"hunter2\"",
+        "line[0].password",
+        "never stands",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\ndomain = \"a b\"",
+        "line[0].domain",
+        "not a host",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\ntransport = \"tls\"",
+        "line[0].transport",
+        "listened",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\ntransport = \"udp\"\ntls_ca = \"ca.pem\"",
+        "line[0].tls_ca",
+        "without TLS",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\ncodecs = []",
+        "line[0].codecs",
+        "without a codec",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\ncodecs = [\"pcma\", \"pcma\"]",
+        "line[0].codecs",
+        "twice",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\npublic_address = \"0.0.0.0\"",
+        "line[0].public_address",
+        "reach",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\ncountry = \"UK\"",
+        "line[0].country",
+        "no country",
+    ),
+    (
+        "[[line]]\nname = \"a\"\nallow = [\"10.0.0.1\"]\nsession_expires = \"60s\"",
+        "line[0].session_expires",
+        "range",
+    ),
     ("[calls]\nmax = 1001", "calls.max", "range"),
     (
         "[calls]\nmax_duration = \"5s\"",
@@ -207,6 +304,25 @@ fn each_fault_is_blamed_on_its_key() {
             .any(|(k, what)| k == key && what.contains(word));
         assert!(blamed, "{tables}\n{found:?}");
         assert_eq!(found.len(), 1, "{tables}\n{found:?}");
+    }
+}
+
+#[test]
+fn lines_of_each_kind_are_taken() {
+    for tables in [
+        "[[line]]\nname = \"a\"\nkind = \"register\"\nregistrar = \"sip:pbx.example.com:5070\"\nuser = \"200\"",
+        "[[line]]\nname = \"a\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"1\"\ntransport = \"tls\"\n\
+         tls_name = \"pbx.example.com\"\ntls_ca = \"ca.pem\"",
+        // Two extensions of one PBX, from the same network.
+        "[[line]]\nname = \"a\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"1\"\nallow = [\"10.0.0.1\"]\n\
+         [[line]]\nname = \"b\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"2\"\nallow = [\"10.0.0.1\"]",
+        // One extension number at two of its domains.
+        "[[line]]\nname = \"a\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"1\"\n\
+         [[line]]\nname = \"b\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"1\"\ndomain = \"b.example\"",
+        "[[line]]\nname = \"a\"\npeer = \"sip.provider.example;transport=tls\"\nuser = \"u\"\nrealm = \"r\"\n\
+         password_env = \"P\"\nsession_expires = \"0s\"\nreliable = \"wanted\"\ncountry = \"DE\"",
+    ] {
+        config(tables).expect(tables);
     }
 }
 

@@ -94,3 +94,27 @@ fn a_file_open_to_others_is_refused() {
         assert!(refusal(&config).unwrap().contains(word));
     }
 }
+
+#[test]
+fn a_lines_password_has_its_own_place() {
+    let folder = tempfile::tempdir().unwrap();
+    for credential in ["deepgram-key", "model-key", "helpdesk-password"] {
+        fs::write(folder.path().join(credential), "x").unwrap();
+    }
+    let lines = "[[line]]\nname = \"a\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"1\"\n\
+        [[line]]\nname = \"b\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"2\"\npassword_env = \"EAR\"\n\
+        [[line]]\nname = \"c\"\nkind = \"register\"\nregistrar = \"pbx\"\nuser = \"3\"\npassword = \"none\"\n";
+    let config = Config::parse("test", &format!("{MINIMAL}{lines}")).unwrap();
+    let environment = environment(folder.path().into());
+    let errors = Secrets::read(&config, &environment).unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].awaits_credential);
+    let words = errors[0].to_string();
+    assert!(words.starts_with("line[1].password: "), "{words}");
+    assert!(words.contains("`line-a`") && words.contains("line[1].password_file"));
+    fs::write(folder.path().join("line-a"), "s3cret").unwrap();
+    let secrets = Secrets::read(&config, &environment).unwrap();
+    assert_eq!(shown(secrets.lines.get("a")), Some("s3cret"));
+    assert_eq!(shown(secrets.lines.get("b")), Some("ear-secret"));
+    assert_eq!(secrets.lines.len(), 2);
+}

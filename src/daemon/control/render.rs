@@ -12,8 +12,10 @@ use serde_json::{Map, Value};
 const HEAD: [&str; 3] = ["version", "state", "uptime_s"];
 
 /// What stands first, as far as it is there; others follow by name.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 16] = [
     "listening",
+    "lines",
+    "configuration",
     "calls_max",
     "calls",
     "recent",
@@ -76,11 +78,42 @@ fn clock(seconds: u64) -> String {
 
 fn member(text: &mut String, name: &str, value: &Value) {
     match value {
+        Value::Array(items) if name == "lines" && items.iter().all(Value::is_object) => {
+            lines(text, items);
+        }
         Value::Object(members) if !members.is_empty() => group(text, name, members),
         Value::Array(items) if items.iter().any(Value::is_object) => table(text, name, items),
         Value::Array(items) if items.is_empty() => put(text, format_args!("\n{name}: none\n")),
         Value::Object(_) => put(text, format_args!("\n{name}: none\n")),
         _ => put(text, format_args!("\n{name}: {}\n", scalar(value))),
+    }
+}
+
+/// One sentence for each telephone line: `pbx  register  registered, refresh in 4 min; udp .. -> ..`.
+fn lines(text: &mut String, items: &[Value]) {
+    put(text, format_args!("\nlines: {}\n", items.len()));
+    let told = |item: &Value, name: &str| item.get(name).filter(|it| !it.is_null()).map(scalar);
+    let width = |name: &str| {
+        let lengths = items.iter().filter_map(|item| told(item, name));
+        lengths.map(|it| it.chars().count()).max().unwrap_or(0)
+    };
+    let (names, kinds) = (width("name"), width("kind"));
+    for item in items {
+        let word = |name: &str| told(item, name).unwrap_or_default();
+        let (name, kind, state) = (word("name"), word("kind"), word("state"));
+        put(text, format_args!("  {name:names$}  {kind:kinds$}  "));
+        let sentence = told(item, "sentence").or(told(item, "reason"));
+        match sentence.filter(|it| !it.is_empty()) {
+            Some(sentence) if sentence.starts_with(&state) => text.push_str(&sentence),
+            Some(sentence) => put(text, format_args!("{state}: {sentence}")),
+            None => text.push_str(&state),
+        }
+        for (before, name) in [("last code ", "code"), ("", "path"), ("seen as ", "public")] {
+            if let Some(value) = told(item, name) {
+                put(text, format_args!("; {before}{value}"));
+            }
+        }
+        text.push('\n');
     }
 }
 

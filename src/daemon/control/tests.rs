@@ -108,6 +108,27 @@ novelty
 }
 
 #[test]
+fn a_line_reads_as_a_sentence() {
+    let status = json!({ "lines": [
+        { "name": "pbx", "kind": "register", "state": "registered", "code": 200, "reason": "registered",
+          "sentence": "registered, refresh in 4 min", "path": "udp 192.0.2.2:5060 -> 192.0.2.1:5060",
+          "public": null },
+        { "name": "provider", "kind": "register", "state": "not registered", "code": 403,
+          "sentence": "wrong password or user name, next try in 90 s", "public": "203.0.113.7:5060" },
+        { "name": "twilio", "kind": "trunk", "state": "ready", "reason": "takes calls from its networks" },
+    ]});
+    let expected = "\
+ringwell
+
+lines: 3
+  pbx       register  registered, refresh in 4 min; last code 200; udp 192.0.2.2:5060 -> 192.0.2.1:5060
+  provider  register  not registered: wrong password or user name, next try in 90 s; last code 403; seen as 203.0.113.7:5060
+  twilio    trunk     ready: takes calls from its networks
+";
+    assert_eq!(render(&status), expected);
+}
+
+#[test]
 fn a_long_table_says_how_much_it_leaves_to_the_json() {
     let calls = |count: usize| json!({ "recent": vec![json!({"seconds": 7}); count] });
     let text = render(&calls(23));
