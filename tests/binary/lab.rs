@@ -66,6 +66,12 @@ impl Process {
         self.ended(patience)
     }
 
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).expect("a pid fits"));
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGHUP).expect("it runs");
+    }
+
     /// Waits for the end.
     pub fn ended(&mut self, patience: Duration) -> Option<std::process::ExitStatus> {
         wait(patience, || self.0.try_wait().ok().flatten())
@@ -176,6 +182,42 @@ impl Lab {
     /// The gateway.
     pub fn gateway(&mut self) -> &mut Process {
         self.gateway.as_mut().expect("the gateway runs")
+    }
+
+    /// Changes the gateway's configuration on disk.
+    pub fn configure(&self, edit: impl FnOnce(&mut toml::Table)) {
+        let text = std::fs::read_to_string(&self.config).expect("the configuration");
+        let mut file: toml::Table = text.parse().expect("it is TOML");
+        edit(&mut file);
+        let text = toml::to_string(&file).expect("the configuration is written as TOML");
+        std::fs::write(&self.config, text).expect("the configuration is written");
+    }
+
+    /// The same for its lines, each in TOML; then SIGHUP.
+    pub fn set_lines(&self, lines: &[&str]) {
+        self.configure(|file| {
+            let lines = lines.iter().map(|line| {
+                let line: toml::Table = line.parse().expect("a line in TOML");
+                toml::Value::Table(line)
+            });
+            file.insert("line".to_owned(), toml::Value::Array(lines.collect()));
+        });
+        self.gateway.as_ref().expect("the gateway runs").hang_up();
+    }
+
+    /// What the status says of a line.
+    pub fn line(&self, name: &str) -> Value {
+        let status = self.status();
+        let lines = status["lines"].as_array().cloned().unwrap_or_default();
+        let found = lines.into_iter().find(|line| line["name"] == name);
+        found.unwrap_or(Value::Null)
+    }
+
+    /// Waits until a line is in a state.
+    pub fn line_is(&self, name: &str, state: &str, patience: Duration) -> Value {
+        self.until(&format!("line {name} is {state}"), patience, |lab| {
+            Some(lab.line(name)).filter(|line| line["state"] == state)
+        })
     }
 
     /// Another address of this laboratory, for a counterparty.
