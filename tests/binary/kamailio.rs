@@ -1,7 +1,8 @@
-//! A real PBX: Kamailio as registrar and proxy, with digest authentication, over UDP and TCP.
+//! A real PBX: Kamailio as registrar and proxy, with digest authentication, over UDP, TCP and TLS.
 
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,15 +22,17 @@ impl Kamailio {
     fn start(lab: &Lab) -> Self {
         let ip = lab.neighbour(10);
         let path = |name: &str| lab.dir.path().join(name);
-        let text = include_str!("kamailio/kamailio.cfg").replace("ADDRESS", &ip.to_string());
-        std::fs::write(path("kamailio.cfg"), text).expect("its configuration is written");
-        std::fs::create_dir_all(path("kamailio")).expect("its folder is made");
         let (file, folder) = (path("kamailio.cfg"), path("kamailio"));
-        let text = |path: &std::path::Path| path.to_str().expect("a path in UTF-8").to_owned();
+        std::fs::create_dir_all(&folder).expect("its folder is made");
+        certificate(&folder, "pbx");
+        let text = include_str!("kamailio/kamailio.cfg").replace("ADDRESS", &ip.to_string());
+        let text = text.replace("FOLDER", &folder.to_string_lossy());
+        std::fs::write(&file, text).expect("its configuration is written");
+        let text = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
         let (file, folder) = (text(&file), text(&folder));
         let pid = format!("{folder}/pid");
         let arguments = [
-            "-f", &file, "-DD", "-E", "-m", "32", "-M", "4", "-Y", &folder, "-P", &pid,
+            "-f", &file, "-DD", "-E", "-m", "64", "-M", "8", "-Y", &folder, "-P", &pid,
         ];
         let process = Process::start("kamailio", &arguments, &path("kamailio.log"));
         let kamailio = Self { process, ip };
@@ -38,7 +41,7 @@ impl Kamailio {
         let log = std::fs::read_to_string(path("kamailio.log")).unwrap_or_default();
         assert!(
             up.is_some(),
-            "Kamailio listens (Debian package kamailio):\n{log}"
+            "Kamailio listens (Debian packages kamailio, kamailio-tls-modules):\n{log}"
         );
         kamailio
     }
@@ -49,6 +52,18 @@ impl Drop for Kamailio {
         // SIGKILL would leave its workers behind.
         let _status = self.process.terminate(Duration::from_secs(10));
     }
+}
+
+/// A certificate of its own for `NAME.test`, and its key.
+fn certificate(folder: &Path, name: &str) {
+    let made = rcgen::generate_simple_self_signed([format!("{name}.test")]);
+    let made = made.expect("a certificate is made");
+    let write = |end: &str, text: String| {
+        let path = folder.join(format!("{name}.{end}"));
+        std::fs::write(path, text).expect("the certificate is written");
+    };
+    write("pem", made.cert.pem());
+    write("key", made.signing_key.serialize_pem());
 }
 
 /// A line that registers there as one of its users.
@@ -109,6 +124,57 @@ fn two_extensions_register_take_their_calls_and_take_leave() {
     let report = call(&lab, &kamailio, "gateway", "pause 1 s; hang up");
     assert_eq!(report["ok"], false, "{report:#}");
     assert!(report.to_string().contains("404"), "{report:#}");
+}
+
+#[test]
+fn an_extension_registers_by_tls_with_an_authority_and_a_name_of_its_own() {
+    let mut lab = Lab::start(&[]);
+    let kamailio = Kamailio::start(&lab);
+    let (own, pbx) = (
+        lab.dir.path().to_owned(),
+        lab.dir.path().join("kamailio/pbx.pem"),
+    );
+    certificate(&own, "box");
+    lab.configure(|file| {
+        let sip = file.get_mut("sip").and_then(toml::Value::as_table_mut);
+        let sip = sip.expect("[sip]");
+        let listen = vec![toml::Value::from(format!("{}:5061", lab.ip))];
+        sip.insert("listen_tls".to_owned(), listen.into());
+        for (key, file) in [("certificate", "box.pem"), ("certificate_key", "box.key")] {
+            let path = own.join(file).to_string_lossy().into_owned();
+            sip.insert(key.to_owned(), path.into());
+        }
+    });
+    lab.kill_gateway();
+    lab.start_gateway();
+    let support = extension(&lab, "support", "gateway", "gwpass", "tls");
+    lab.set_lines(&[&support]);
+    let line = lab.line_is("support", "not registered", PATIENCE);
+    assert_eq!(
+        line["code"],
+        Value::Null,
+        "nobody vouches for the PBX: {line:#}"
+    );
+    assert!(
+        lab.log().contains("invalid peer certificate"),
+        "{}",
+        lab.log()
+    );
+    let trusting = format!("{support}tls_name = \"pbx.test\"\ntls_ca = {pbx:?}\n");
+    lab.set_lines(&[&trusting]);
+    let line = lab.line_is("support", "registered", PATIENCE);
+    let path = line["path"].as_str().unwrap_or_default();
+    assert!(
+        path.starts_with("tls ") && path.ends_with(":5061"),
+        "{line:#}"
+    );
+    let report = call(
+        &lab,
+        &kamailio,
+        "gateway",
+        "wait until it speaks; pause 1 s; hang up",
+    );
+    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
 }
 
 #[test]
