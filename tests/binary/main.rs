@@ -4,7 +4,7 @@
 
 mod answered;
 mod baresip;
-mod dialog_life;
+mod blocked_port;
 mod endings;
 mod faults;
 mod kamailio;
