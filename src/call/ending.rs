@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use super::transfer::{News, Transfer};
 use super::{Call, Command, KILL_PATIENCE, Kind, State, Timer};
 use crate::conversation;
 use crate::sip::message::StatusCode;
@@ -21,8 +22,9 @@ impl Call {
             Party::Remote => "the caller hung up",
             Party::Local | Party::Network => ended.text.as_str(),
         };
+        self.tell_caller_ended(ended.by, now);
         self.conclude(lost, reason, now);
-        self.release();
+        self.wait_for_second_leg(now);
     }
 
     /// Says goodbye to the peer; the end is recorded now, whatever the peer answers.
@@ -33,7 +35,9 @@ impl Call {
 
     /// No audio has come from the caller for too long.
     pub(super) fn on_media_timeout(&mut self, now: Instant) {
-        if matches!(self.state, State::Answered | State::Talking) {
+        // The caller's side may have turned to the target already; the transfer has its own time-out.
+        let away = self.transfer.as_ref().is_some_and(Transfer::is_referred);
+        if matches!(self.state, State::Answered | State::Talking) && !away {
             self.conclude(Some(Outcome::Failed), "no audio came from the caller", now);
             self.session.hang_up("no audio from the caller", now);
         }
@@ -75,6 +79,13 @@ impl Call {
         if self.ended {
             return;
         }
+        self.tell_transfer(News::GivenUp(reason.to_owned()), now);
+        let reason = match &self.reached {
+            Some(name) if !reason.starts_with("transferred") => {
+                format!("transferred to {name}; {reason}")
+            }
+            _ => reason.to_owned(),
+        };
         let outcome = match (self.kind, self.conversation.outcome()) {
             (Kind::Assistant, Outcome::Abandoned) => unsettled.unwrap_or(Outcome::Abandoned),
             (Kind::Assistant, settled) => settled,
@@ -90,7 +101,7 @@ impl Call {
         self.push(Command::Record(Entry::Ended {
             at: self.since_start(now),
             outcome,
-            reason: reason.to_owned(),
+            reason,
         }));
     }
 

@@ -13,10 +13,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::conversation::{
-    self, Conversation, Failure, Heard, Passage, ReplyEvent, ReplyId, ReplyRequest, Service,
-    Speech, UtteranceId,
-};
+use crate::conversation::{self, Conversation, Service};
 use crate::sdp::Negotiated;
 use crate::sip::identity::Trust;
 use crate::sip::message::Request;
@@ -26,6 +23,16 @@ use crate::ticket::Entry;
 
 mod arrival;
 mod ending;
+mod interface;
+mod second_leg;
+mod transfer;
+
+pub use interface::{Command, Input, Kind};
+pub use second_leg::SecondLeg;
+pub use transfer::{Mode, Target};
+
+use second_leg::Second;
+use transfer::Transfer;
 
 /// What a call needs to know.
 #[derive(Clone, Debug)]
@@ -38,8 +45,8 @@ pub struct Settings {
     pub answer_after_max: Duration,
     /// The longest call of a diagnostic.
     pub diagnostic_max: Duration,
-    /// How far the line's word about callers goes.
-    pub trust: Trust,
+    /// Whom the caller may be connected with, by the names the conversation knows.
+    pub targets: Vec<Target>,
 }
 
 /// An INVITE that opens a call, as the endpoint tells it.
@@ -67,6 +74,13 @@ pub struct Call {
     session: Session,
     conversation: Conversation,
     negotiated: Option<Negotiated>,
+    targets: Vec<Target>,
+    transfer: Option<Transfer>,
+    second: Second,
+    /// The transfer was the peer's wish: it is told how it goes.
+    referred: bool,
+    /// Whom the caller was connected with.
+    reached: Option<String>,
     ear: Readiness,
     voice: Readiness,
     state: State,
@@ -136,6 +150,11 @@ impl Call {
             session: Session::incoming(transaction, invite, flow, settings.session, random, now),
             conversation: Conversation::new(settings.conversation, now),
             negotiated: None,
+            targets: settings.targets,
+            transfer: None,
+            second: Second::None,
+            referred: false,
+            reached: None,
             ear: Readiness::Awaited,
             voice: Readiness::Awaited,
             state: State::Ringing,
@@ -155,11 +174,19 @@ impl Call {
         match (self.state, input) {
             (State::Over, _) => return,
             (_, Input::Sip(input)) => self.session.handle(input, now),
+            (_, Input::SecondSip(input)) => {
+                if let Some(session) = self.second.session() {
+                    session.handle(input, now);
+                }
+            }
+            (_, Input::SecondLeg(leg)) => self.on_second_leg(*leg, now),
+            (_, Input::NoSecondLeg(reason)) => self.on_no_second_leg(reason, now),
             (State::Ended, Input::Kill(_)) => self.timer = Some((Timer::Kill, now + KILL_PATIENCE)),
             (State::Ended, _) => {}
             (_, Input::EarReady) => self.ear = Readiness::Settled,
             (_, Input::VoiceReady) => self.voice = Readiness::Settled,
             (_, Input::MediaTimeout) => self.on_media_timeout(now),
+            (_, Input::SecondMediaTimeout) => self.on_second_media_timeout(now),
             (_, Input::Drain) => self.on_drain(now),
             (_, Input::Kill(reason)) => self.on_kill(&reason, now),
             (_, input) => self.on_news(input, now),
@@ -177,6 +204,12 @@ impl Call {
         if due(self.session.poll_timeout()) {
             self.session.handle_timeout(now);
         }
+        if due(self.second.poll_timeout())
+            && let Some(session) = self.second.session()
+        {
+            session.handle_timeout(now);
+        }
+        self.handle_transfer_timeout(now);
         if due(self.conversation.poll_timeout()) {
             self.conversation.handle_timeout(now);
         }
@@ -201,6 +234,8 @@ impl Call {
         let deadlines = [
             self.session.poll_timeout(),
             self.conversation.poll_timeout(),
+            self.second.poll_timeout(),
+            self.transfer.as_ref().and_then(Transfer::poll_timeout),
             own,
         ];
         deadlines.into_iter().flatten().min()
@@ -287,7 +322,11 @@ impl Call {
             Input::Sip(_)
             | Input::EarReady
             | Input::VoiceReady
+            | Input::SecondSip(_)
+            | Input::SecondLeg(_)
+            | Input::NoSecondLeg(_)
             | Input::MediaTimeout
+            | Input::SecondMediaTimeout
             | Input::Drain
             | Input::Kill(_) => return,
         };
@@ -313,6 +352,10 @@ impl Call {
                 self.push(Command::Sip(output));
             } else if let Some(event) = self.session.poll_event() {
                 self.on_session_event(event, now);
+            } else if let Some(output) = self.second.poll_output() {
+                self.push(Command::SecondSip(output));
+            } else if let Some(event) = self.second.poll_event() {
+                self.on_second_event(event, now);
             } else if let Some(command) = self.conversation.poll_command() {
                 self.on_conversation_command(command, now);
             } else {
@@ -329,15 +372,9 @@ impl Call {
             }
             session::Event::Confirmed => self.on_confirmed(now),
             session::Event::Digit(digit) => self.on_news(Input::Digit(digit), now),
-            session::Event::Held(held) if self.kind == Kind::Assistant => {
-                self.conversation
-                    .handle(conversation::Input::Held(held), now);
-            }
-            session::Event::Ringing
-            | session::Event::Held(_)
-            | session::Event::EarlyMedia(_)
-            | session::Event::Referral(_)
-            | session::Event::Referred(_) => {}
+            session::Event::Ringing | session::Event::Held(_) | session::Event::EarlyMedia(_) => {}
+            session::Event::Referral(referral) => self.on_referral(referral, now),
+            session::Event::Referred(referred) => self.on_referred(&referred, now),
             session::Event::Ended(ended) => self.on_session_ended(&ended, now),
         }
     }
@@ -374,6 +411,11 @@ impl Call {
             Said::Ask(request) => Command::Ask(request),
             Said::CancelReply(id) => Command::CancelReply(id),
             Said::Record(entry) => Command::Record(entry),
+            Said::Transfer(name) => return self.transfer(&name, now),
+            Said::CancelTransfer => {
+                let reason = "the call goes on without it".to_owned();
+                return self.tell_transfer(transfer::News::GivenUp(reason), now);
+            }
             Said::HangUp(reason) => return self.hang_up(&reason, now),
         };
         self.push(command);
@@ -390,80 +432,3 @@ impl Call {
 
 #[cfg(test)]
 mod tests;
-
-/// What answers a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The assistant.
-    Assistant,
-    /// Diagnostic: the caller's own audio.
-    Echo,
-    /// Diagnostic: a 1004 Hz milliwatt.
-    Tone,
-}
-
-/// Inputs of a call.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "handed over once, by value; a box would cost more"
-)]
-pub enum Input {
-    /// From the endpoint.
-    Sip(session::Input),
-    /// The ear's socket is ready (or it never will be: see [`Input::Failed`]).
-    EarReady,
-    /// The voice's socket is ready.
-    VoiceReady,
-    /// From the ear.
-    Heard(Heard),
-    /// Result of a search.
-    Passages(Vec<Passage>),
-    /// From the model.
-    Reply(ReplyId, ReplyEvent),
-    /// First audio of an utterance came.
-    Rendering(UtteranceId),
-    /// All audio of an utterance came.
-    Rendered(UtteranceId, Duration),
-    /// First packet of an utterance went out.
-    Playing(UtteranceId),
-    /// Last packet of an utterance went out.
-    Played(UtteranceId),
-    /// Speaking has stopped.
-    Stopped(Option<(UtteranceId, Duration)>),
-    /// A key was pressed.
-    Digit(char),
-    /// No RTP from the caller for the configured time.
-    MediaTimeout,
-    /// A service is lost for this call.
-    Failed(Service, Failure),
-    /// The daemon stops: end politely.
-    Drain,
-    /// The daemon's patience is over: end now.
-    Kill(String),
-}
-
-/// Outputs of a call.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// To the endpoint.
-    Sip(session::Output),
-    /// The codec is known: open ear and voice (assistant calls, once).
-    OpenServices(Negotiated),
-    /// Start the stream (at the answer), or change it (re-INVITE).
-    Media(Negotiated),
-    /// Render and play.
-    Speak(UtteranceId, Speech),
-    /// Stop speaking; answer with [`Input::Stopped`].
-    StopSpeaking,
-    /// Search the knowledge base.
-    Search(String),
-    /// Ask the model.
-    Ask(ReplyRequest),
-    /// Drop a reply.
-    CancelReply(ReplyId),
-    /// Keep this fact durably.
-    Record(Entry),
-    /// The call is over: release everything. Nothing follows.
-    Over,
-}

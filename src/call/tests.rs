@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::audio::Law;
+use crate::conversation::{Failure, Heard};
 use crate::sdp::Local;
 use crate::sip::Transport;
 use crate::sip::message::{self, Message, Uri};
@@ -68,10 +69,7 @@ fn settings() -> Settings {
         conversation: conversation::Settings::default(),
         answer_after_max: Duration::from_millis(1_500),
         diagnostic_max: Duration::from_secs(600),
-        trust: Trust {
-            identity: false,
-            country: None,
-        },
+        targets: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Config, Effort};
 
 mod lines;
 mod services;
+mod transfer;
 
 /// A Unix socket's path ends here (`sun_path` in unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -64,6 +65,7 @@ pub(super) fn problems(config: &Config) -> Vec<Finding> {
     lines::check(config, &mut findings);
     calls_and_media(config, &mut findings);
     services::check(config, &mut findings);
+    transfer::check(config, &mut findings);
     appliance(config, &mut findings);
     findings.0
 }

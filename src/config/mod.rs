@@ -10,15 +10,18 @@ use serde::{Deserialize, Serialize};
 
 mod appliance;
 mod check;
+mod emergency;
 mod error;
 mod line;
 mod locate;
 mod secrets;
 mod services;
 mod telephony;
+mod transfer;
 mod values;
 
 pub use appliance::{Control, Log, State};
+pub use emergency::{EMERGENCY_NUMBERS, is_emergency};
 pub use error::{ConfigError, Problem};
 pub use line::{Codec, Line, LineKind, LineTransport, Peer, Reliable};
 pub use secrets::{Environment, SecretError, SecretString, Secrets};
@@ -26,7 +29,8 @@ pub use services::{
     Assistant, Dialect, Ear, EarProvider, Effort, Helpdesk, HelpdeskKind, Knowledge, Model,
     Prompts, SystemRole, TicketPolicy, TokenKey, Voice, VoiceProvider,
 };
-pub use telephony::{Calls, Media, Sip, UnknownSource};
+pub use telephony::{Calls, Line, LineKind, LineTransport, Media, Sip, UnknownSource};
+pub use transfer::{Transfer, TransferMode, TransferTarget};
 pub use values::{Cidr, NoSecret, PortRange};
 
 /// Longest configuration file, in bytes.
@@ -67,6 +71,9 @@ pub struct Config {
     /// Who answers.
     #[serde(default)]
     pub assistant: Assistant,
+    /// Whom a caller may be connected with.
+    #[serde(default)]
+    pub transfer: Transfer,
     /// What has to last.
     #[serde(default)]
     pub state: State,

@@ -389,6 +389,18 @@ pub struct Prompts {
     pub drain: Option<String>,
     /// The call has lasted too long.
     pub call_max: Option<String>,
+    /// The caller is connected with a person; holds `{target}`.
+    pub transfer: Option<String>,
+    /// That takes long.
+    pub transfer_waiting: Option<String>,
+    /// The person is busy.
+    pub transfer_busy: Option<String>,
+    /// The person does not answer.
+    pub transfer_no_answer: Option<String>,
+    /// The person cannot be reached.
+    pub transfer_failed: Option<String>,
+    /// The person was not reached: shall somebody call back?
+    pub transfer_offer: Option<String>,
 }
 
 impl Prompts {
@@ -412,6 +424,12 @@ impl Prompts {
             ("apology", &self.apology),
             ("drain", &self.drain),
             ("call_max", &self.call_max),
+            ("transfer", &self.transfer),
+            ("transfer_waiting", &self.transfer_waiting),
+            ("transfer_busy", &self.transfer_busy),
+            ("transfer_no_answer", &self.transfer_no_answer),
+            ("transfer_failed", &self.transfer_failed),
+            ("transfer_offer", &self.transfer_offer),
         ]
         .into_iter()
         .filter_map(|(name, text)| Some((name, text.as_deref()?)))

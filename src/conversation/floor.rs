@@ -22,7 +22,10 @@ impl Conversation {
     /// Words during our turn that are more than going along.
     pub(super) fn takes_floor(&self, transcript: &str, now: Instant) -> bool {
         let parting = matches!(self.state, State::Closing(_)) && phrases::is_courtesy(transcript);
-        !parting && barge_in::judge(transcript, &self.mouth.echo(now)) == Verdict::Interruption
+        let agrees = self.lets_connect(transcript);
+        !parting
+            && !agrees
+            && barge_in::judge(transcript, &self.mouth.echo(now)) == Verdict::Interruption
     }
 
     /// A yes or no that comes before our question is quite over.

@@ -17,10 +17,12 @@ pub mod settings;
 mod spoken_email;
 mod timer;
 mod transcript;
+pub mod transfer;
 pub mod turn;
 mod utterance;
 
 pub use settings::{Prompts, Settings, Timing, prompts};
+pub use transfer::{Destination, Unreached};
 pub use turn::Conversation;
 
 /// One piece of speech by the agent, rendered and played as a whole unless cut. Increases within a call.
@@ -115,6 +117,8 @@ pub struct Tool {
     pub description: &'static str,
     /// (name, description) of each argument.
     pub arguments: &'static [(&'static str, &'static str)],
+    /// All that the first argument may be; empty where it may be any text.
+    pub choices: Vec<String>,
 }
 
 /// The model calls a tool.
@@ -210,6 +214,12 @@ pub enum Input {
     Held(bool),
     /// A service is lost for this call. Prompts of the cache are still played without a voice.
     Failed(Service, Failure),
+    /// Somebody outside has the caller connected with this person (not our own [`Command::Transfer`]).
+    Connecting(String),
+    /// Answer to [`Command::Transfer`]: the caller is connected with the person, and the assistant is done.
+    Connected,
+    /// Answer to [`Command::Transfer`]: why the person was not reached, as it matters and in words.
+    Unreached(Unreached, String),
     /// The line is shutting down: say goodbye.
     Drain,
     /// The far end is gone.
@@ -232,6 +242,11 @@ pub enum Command {
     CancelReply(ReplyId),
     /// Keep this fact.
     Record(crate::ticket::Entry),
+    /// Connect the caller with this destination (its announcement has been played to the end); answered by
+    /// [`Input::Connected`] or [`Input::Unreached`].
+    Transfer(String),
+    /// Give up that attempt; no answer is waited for.
+    CancelTransfer,
     /// End the call (everything queued has been played).
     HangUp(String),
 }

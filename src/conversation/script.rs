@@ -45,10 +45,10 @@ impl Conversation {
     /// The caller answers the offer of a person. What is neither yes nor no is a question.
     pub(super) fn on_offered(&mut self, text: &str, now: Instant) {
         match phrases::confirmation(text) {
-            Some(true) => self.escalate(
-                "the caller had trouble being understood and wants a person",
-                now,
-            ),
+            Some(true) => {
+                let reason = self.offered_because();
+                self.escalate(&reason, now);
+            }
             Some(false) if phrases::words(text).len() <= 4 => self.go_on(now),
             _ => self.on_question(text, now),
         }
@@ -148,6 +148,12 @@ impl Conversation {
                 return;
             }
             State::Capturing(_) if service == Service::Model => return,
+            // A person is about to take over: it matters only if that fails.
+            State::Connecting(it) if it.is_under_way() => {
+                self.lost.get_or_insert((service, failure.clone()));
+                self.stop_speaking();
+                return;
+            }
             _ => {}
         }
         let kind = match failure {

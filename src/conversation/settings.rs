@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Destination;
+
 /// Everything a conversation is told about its line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -11,13 +13,16 @@ pub struct Settings {
     pub instructions: String,
     /// Waiting times.
     pub timing: Timing,
+    /// Whom the caller may be connected with; who just asks for a person gets the first.
+    pub destinations: Vec<Destination>,
     /// Ask for the caller's e-mail address when a person is to call back.
     pub ask_email: bool,
     /// How fast the voice speaks, until its own audio has told it.
     pub characters_per_second: f64,
 }
 
-/// Fixed texts. Each is rendered once and cached, but for the two with `{email}` in them.
+/// Fixed texts. Each is rendered once and cached, but for the two with `{email}` in them; `transfer` has
+/// `{target}` in it and is rendered for each [`Destination`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     missing_docs,
@@ -42,6 +47,12 @@ pub struct Prompts {
     pub apology: String,
     pub drain: String,
     pub call_max: String,
+    pub transfer: String,
+    pub transfer_waiting: String,
+    pub transfer_busy: String,
+    pub transfer_no_answer: String,
+    pub transfer_failed: String,
+    pub transfer_offer: String,
 }
 
 /// Waiting times.
@@ -111,6 +122,12 @@ impl Default for Prompts {
             apology: text(include_str!("../../config/prompts/apology.txt")),
             drain: text(include_str!("../../config/prompts/drain.txt")),
             call_max: text(include_str!("../../config/prompts/call_max.txt")),
+            transfer: text(include_str!("../../config/prompts/transfer.txt")),
+            transfer_waiting: text(include_str!("../../config/prompts/transfer_waiting.txt")),
+            transfer_busy: text(include_str!("../../config/prompts/transfer_busy.txt")),
+            transfer_no_answer: text(include_str!("../../config/prompts/transfer_no_answer.txt")),
+            transfer_failed: text(include_str!("../../config/prompts/transfer_failed.txt")),
+            transfer_offer: text(include_str!("../../config/prompts/transfer_offer.txt")),
         }
     }
 }
@@ -123,6 +140,7 @@ impl Default for Settings {
                 .trim()
                 .to_owned(),
             timing: Timing::default(),
+            destinations: Vec::new(),
             ask_email: true,
             characters_per_second: 15.0,
         }
@@ -151,8 +169,18 @@ pub fn prompts(settings: &Settings) -> Vec<String> {
         &prompts.drain,
         &prompts.call_max,
     ];
+    let connecting = [
+        &prompts.transfer_waiting,
+        &prompts.transfer_busy,
+        &prompts.transfer_no_answer,
+        &prompts.transfer_failed,
+        &prompts.transfer_offer,
+    ];
+    let announcements = settings.destinations.iter().map(|it| &it.announcement);
+    let connecting = connecting.into_iter().chain(announcements);
+    let connecting = connecting.filter(|_| !settings.destinations.is_empty());
     let mut texts: Vec<String> = Vec::new();
-    for text in all {
+    for text in all.into_iter().chain(connecting) {
         if !text.is_empty() && !texts.contains(text) {
             texts.push(text.clone());
         }

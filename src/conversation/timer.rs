@@ -25,13 +25,15 @@ pub(super) enum Timer {
     DeadAir,
     /// The call is too long.
     CallMax,
+    /// The caller is being connected: act, or say that it takes long.
+    Connecting,
     /// The last word was played: silence before the hang-up.
     Tail,
     /// The last word was never reported as played: hang up all the same.
     Guard,
 }
 
-const ALL: [Timer; 12] = [
+const ALL: [Timer; 13] = [
     Timer::LeadIn,
     Timer::NoInput,
     Timer::CallerTurn,
@@ -42,6 +44,7 @@ const ALL: [Timer; 12] = [
     Timer::Filler,
     Timer::DeadAir,
     Timer::CallMax,
+    Timer::Connecting,
     Timer::Tail,
     Timer::Guard,
 ];

@@ -28,6 +28,7 @@ use super::no_input::NoInput;
 use super::settings::{Prompts, Settings};
 use super::timer::{Timer, Timers};
 use super::transcript::Transcript;
+use super::transfer::{Attempts, Connecting};
 use super::utterance::{Mouth, Purpose, Said};
 use super::{Command, Failure, Heard, Input, Service, Speech, UtteranceId, phrases};
 use crate::ticket::Outcome;
@@ -45,7 +46,8 @@ pub struct Conversation {
     pub(super) next_reply: u32,
     /// What the caller said last.
     pub(super) last_words: String,
-    /// A service that was lost before the call was answered.
+    pub(super) attempts: Attempts,
+    /// A service that was lost before the call was answered, or while the caller was being connected.
     pub(super) lost: Option<(Service, Failure)>,
     /// How the call came out, where something has settled that.
     pub(super) outcome: Option<Outcome>,
@@ -72,6 +74,8 @@ pub(super) enum State {
     Replying(Reply),
     /// The e-mail address is asked for.
     Capturing(EmailCapture),
+    /// The caller is being connected with a person.
+    Connecting(Connecting),
     /// The last words are said.
     Closing(Closing),
     /// Nothing more is done.
@@ -101,6 +105,7 @@ impl Conversation {
             timers: Timers::default(),
             next_reply: 0,
             last_words: String::new(),
+            attempts: Attempts::default(),
             lost: None,
             outcome: None,
             hold: Hold::default(),
@@ -140,6 +145,9 @@ impl Conversation {
             Input::Held(held) => self.on_held(held, now),
             Input::Failed(service, failure) if self.postpones(service, &failure) => {}
             Input::Failed(service, failure) => self.fail(service, &failure, now),
+            Input::Connecting(name) => self.on_connecting(name),
+            Input::Connected => self.on_connected(now),
+            Input::Unreached(why, reason) => self.on_unreached(why, &reason, now),
             Input::Drain => self.drain(now),
             Input::HungUp => self.on_hung_up(now),
         }
@@ -163,6 +171,7 @@ impl Conversation {
                 Timer::Filler => self.on_filler_due(now),
                 Timer::DeadAir => self.give_up("nothing could be said to the caller in time", now),
                 Timer::CallMax => self.on_call_max(now),
+                Timer::Connecting => self.on_connecting_due(now),
                 Timer::Tail | Timer::Guard => self.hang_up(now),
             }
             self.settle(now);
@@ -255,6 +264,9 @@ impl Conversation {
     }
 
     fn on_end_of_turn(&mut self, text: &str, since: Instant, now: Instant) {
+        if self.noted_while_connecting(text, since) {
+            return;
+        }
         if self.is_our_turn() {
             let early = self.answers_early(text, now);
             if text.is_empty() || !(early || self.takes_floor(text, now)) {
@@ -276,6 +288,9 @@ impl Conversation {
         let line = self.transcript.caller(text, since);
         self.push(Command::Record(line));
         self.no_input.understood();
+        if self.goes_along(text) {
+            return;
+        }
         match self.state {
             State::Capturing(_) => self.on_capture(Caller::Said(text), now),
             State::Offering => self.on_offered(text, now),
@@ -285,7 +300,7 @@ impl Conversation {
 
     pub(super) fn on_question(&mut self, text: &str, now: Instant) {
         if phrases::asks_for_person(text) {
-            self.escalate("the caller asked for a person", now);
+            self.want_person(text, "the caller asked for a person", now);
         } else {
             self.ask(text, now);
         }
@@ -301,7 +316,7 @@ impl Conversation {
 
     fn on_digit(&mut self, digit: char, now: Instant) {
         match (&self.state, digit) {
-            (State::Idle | State::Closing(_) | State::Over, _) => {}
+            (State::Idle | State::Connecting(_) | State::Closing(_) | State::Over, _) => {}
             (State::Capturing(_), '0' | '1' | '2') => {
                 self.stop_speaking();
                 let caller = match digit {
@@ -315,11 +330,15 @@ impl Conversation {
                 self.stop_speaking();
                 self.go_on(now);
             }
-            (State::Offering, '1') | (_, '0') => {
+            (State::Offering, '1') => {
+                self.stop_speaking();
+                self.escalate("the caller asked for a person by key", now);
+            }
+            (_, '0') => {
                 self.stop_speaking();
                 self.cancel_answer();
                 self.timers.disarm(Timer::LeadIn);
-                self.escalate("the caller asked for a person by key", now);
+                self.want_person("", "the caller asked for a person by key", now);
             }
             _ => {}
         }
@@ -361,7 +380,7 @@ impl Conversation {
     }
 
     /// What was heard of the last words is recorded; nothing follows.
-    fn finish(&mut self, now: Instant) {
+    pub(super) fn finish(&mut self, now: Instant) {
         self.stop_speaking();
         let said = self.mouth.resolve_stops(now);
         self.record(said);
@@ -421,6 +440,7 @@ impl Conversation {
             }
             _ => {}
         }
+        self.keep_or_set(Timer::Connecting, self.connecting_due(now));
         self.keep_or_set(Timer::NoInput, no_input);
         self.keep_or_set(Timer::Tail, tail);
         let hopeless = matches!(&self.state, State::Closing(closing) if closing.repeated);

@@ -285,6 +285,11 @@ impl CallTask {
             Command::Ask(request) => self.model.ask(&self.services, &self.id, request),
             Command::CancelReply(reply) => self.model.cancel(reply),
             Command::Record(entry) => self.record(entry),
+            Command::OpenSecondLeg(_) => {}
+            Command::SecondSip(_) => {}
+            Command::SecondMedia(_) => {}
+            Command::Join => {}
+            Command::SecondLegOver => {}
             Command::Over => return true,
         }
         false
@@ -341,6 +346,16 @@ impl CallTask {
                     }
                 });
                 log::info!(CALL_ID = call, OUTCOME:? = outcome, SECONDS = at.as_secs(); "over: {reason}");
+            }
+            // A target's name is the office's own word, no number and nothing that was said.
+            Entry::TransferStarted { target, .. } => {
+                log::info!(CALL_ID = call; "transfer to {target}");
+            }
+            Entry::TransferEnded {
+                target, failure, ..
+            } => {
+                let outcome = failure.as_deref().unwrap_or("connected");
+                log::info!(CALL_ID = call; "transfer to {target}: {outcome}");
             }
             Entry::Started { .. }
             | Entry::Line { .. }

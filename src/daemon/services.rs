@@ -131,7 +131,7 @@ impl Services {
             conversation: self.conversation.clone(),
             answer_after_max: self.answer_after_max,
             diagnostic_max: self.diagnostic_max,
-            trust: identity::Trust::default(),
+            targets: Vec::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The words and the patience of the configuration, as the conversation wants them.
 
 use crate::config::Config;
-use crate::conversation::{Prompts, Settings};
+use crate::conversation::{Destination, Prompts, Settings};
 
 /// The settings of every conversation.
 pub(crate) fn conversation(config: &Config) -> Settings {
@@ -12,7 +12,24 @@ pub(crate) fn conversation(config: &Config) -> Settings {
     conversation.timing.call_max = config.calls.max_duration;
     conversation.instructions = instructions(config, &conversation.instructions);
     conversation.prompts = prompts(config, conversation.prompts);
+    conversation.destinations = destinations(config, &conversation.prompts.transfer);
     conversation
+}
+
+/// Where there is somebody to connect callers with, this follows the instructions, and then the list.
+const TRANSFERS: &str = "\n\nYou can connect the caller with a person at once. When the caller wants that, call \
+                         transfer with one of these names, exactly as written, instead of hand_over:";
+
+fn destinations(config: &Config, announcement: &str) -> Vec<Destination> {
+    let targets = config.transfer.target.iter();
+    let of = targets.map(|target| Destination {
+        name: target.name.clone(),
+        announcement: match &target.say {
+            Some(say) => say.clone(),
+            None => announcement.replace("{target}", &target.name),
+        },
+    });
+    of.collect()
 }
 
 fn instructions(config: &Config, base: &str) -> String {
@@ -22,6 +39,12 @@ fn instructions(config: &Config, base: &str) -> String {
         text.push_str(&format!("\n\nThe company is called {}.", assistant.company));
     }
     text.push_str(&format!("\nThe line's language is {}.", assistant.language));
+    if !config.transfer.target.is_empty() {
+        text.push_str(TRANSFERS);
+        for target in &config.transfer.target {
+            text.push_str(&format!("\n- {}: {}", target.name, target.description));
+        }
+    }
     if !assistant.instructions.trim().is_empty() {
         text.push_str("\n\n");
         text.push_str(assistant.instructions.trim());
@@ -58,6 +81,12 @@ fn prompts(config: &Config, mut prompts: Prompts) -> Prompts {
             "apology" => &mut prompts.apology,
             "drain" => &mut prompts.drain,
             "call_max" => &mut prompts.call_max,
+            "transfer" => &mut prompts.transfer,
+            "transfer_waiting" => &mut prompts.transfer_waiting,
+            "transfer_busy" => &mut prompts.transfer_busy,
+            "transfer_no_answer" => &mut prompts.transfer_no_answer,
+            "transfer_failed" => &mut prompts.transfer_failed,
+            "transfer_offer" => &mut prompts.transfer_offer,
             _ => continue,
         };
         text.clone_into(place);

@@ -1,5 +1,6 @@
 //! Which calls need a ticket, and what stands in it.
 
+use super::record::Reached;
 use super::{CallId, CallRecord, Draft, Entry, Outcome, Requester, render};
 
 /// Which calls get a ticket.
@@ -43,7 +44,8 @@ fn needs_ticket(record: &CallRecord, policy: TicketPolicy) -> bool {
         entries.any(|entry| matches!(entry, Entry::Line { .. }))
     };
     // The diagnostics say nothing, and need no ticket under any policy.
-    if record.escalation().is_some() || (policy == TicketPolicy::Every && said()) {
+    let asked_for_person = record.escalation().is_some() || !record.transfers().is_empty();
+    if asked_for_person || (policy == TicketPolicy::Every && said()) {
         return true;
     }
     outcome != Outcome::Answered
@@ -116,6 +118,9 @@ fn tags(record: &CallRecord) -> Vec<String> {
     tags.push(outcome.to_owned());
     if record.escalation().is_some() {
         tags.push("callback-requested".to_owned());
+    }
+    if let Some((_, Reached::Yes)) = record.transfers().last() {
+        tags.push("transferred".to_owned());
     }
     tags
 }

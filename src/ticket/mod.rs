@@ -78,6 +78,22 @@ pub enum Entry {
         /// Why, in plain words.
         reason: String,
     },
+    /// The caller is being connected with a person.
+    TransferStarted {
+        /// Since the start.
+        at: Duration,
+        /// Whom with: the target's name in the configuration.
+        target: String,
+    },
+    /// How that came out.
+    TransferEnded {
+        /// Since the start.
+        at: Duration,
+        /// Whom with.
+        target: String,
+        /// Why the person was not reached, in plain words; `None` when the caller is connected.
+        failure: Option<String>,
+    },
     /// A turn's stage ledger, each since the caller's end of turn (the ear's message).
     Turn(TurnLedger),
     /// The call is over.

@@ -21,6 +21,17 @@ pub struct CapturedEmail<'a> {
     pub confirmed: bool,
 }
 
+/// How a transfer came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached<'a> {
+    /// The caller was connected.
+    Yes,
+    /// The person was not reached, for this reason.
+    No(&'a str),
+    /// The telephone system stopped in the middle of it.
+    Unknown,
+}
+
 impl CallRecord {
     /// Adds a fact. What follows the end of the call is dropped, so a record ends once.
     pub fn push(&mut self, entry: Entry) {
@@ -57,10 +68,21 @@ impl CallRecord {
     /// The end that crash recovery writes for a call whose daemon died: at the last moment known of it.
     #[must_use]
     pub fn interruption(&self) -> Entry {
+        let reason = match self.transfers().last() {
+            Some((target, Reached::Unknown)) => format!(
+                "the telephone system stopped while the caller was being connected with {target}"
+            ),
+            Some((target, Reached::Yes)) => {
+                format!("the telephone system stopped while the caller was connected with {target}")
+            }
+            Some((_, Reached::No(_))) | None => {
+                "the telephone system stopped in the middle of the call".to_owned()
+            }
+        };
         Entry::Ended {
             at: self.last_known(),
             outcome: Outcome::Interrupted,
-            reason: "the telephone system stopped in the middle of the call".to_owned(),
+            reason,
         }
     }
 
@@ -68,7 +90,11 @@ impl CallRecord {
     #[must_use]
     pub fn last_known(&self) -> Duration {
         let moments = self.entries.iter().filter_map(|entry| match entry {
-            Entry::Answered(at) | Entry::Line { at, .. } | Entry::Ended { at, .. } => Some(*at),
+            Entry::Answered(at)
+            | Entry::Line { at, .. }
+            | Entry::TransferStarted { at, .. }
+            | Entry::TransferEnded { at, .. }
+            | Entry::Ended { at, .. } => Some(*at),
             _ => None,
         });
         moments.max().unwrap_or_default()
@@ -140,6 +166,26 @@ impl CallRecord {
             Entry::Escalated { reason } => Some(reason.as_str()),
             _ => None,
         })
+    }
+
+    /// The transfers that were tried, in order: the target's name and how it came out.
+    #[must_use]
+    pub fn transfers(&self) -> Vec<(&str, Reached<'_>)> {
+        let mut transfers: Vec<(&str, Reached<'_>)> = Vec::new();
+        for entry in &self.entries {
+            match entry {
+                Entry::TransferStarted { target, .. } => {
+                    transfers.push((target, Reached::Unknown));
+                }
+                Entry::TransferEnded { failure, .. } => {
+                    if let Some((_, reached)) = transfers.last_mut() {
+                        *reached = failure.as_deref().map_or(Reached::Yes, Reached::No);
+                    }
+                }
+                _ => {}
+            }
+        }
+        transfers
     }
 
     /// The caller's e-mail address: the latest one captured.

@@ -27,6 +27,7 @@ const TOOL: Tool = Tool {
     name: "hand_over",
     description: "Hands the caller to a person.",
     arguments: &[("reason", "Why")],
+    choices: Vec::new(),
 };
 
 fn settings(dialect: Dialect, url: &str) -> Settings {

@@ -383,7 +383,7 @@ impl World {
                     conversation: self.settings.clone(),
                     answer_after_max: Duration::from_millis(1_500),
                     diagnostic_max: Duration::from_secs(600),
-                    trust: Default::default(),
+                    targets: Vec::new(),
                 };
                 let call = Call::incoming(arrival, settings, self.chance.fork(), self.now);
                 self.running.call = Some((session, call));

@@ -286,6 +286,14 @@ fn assistant(config: &Config, findings: &mut Findings) {
             );
         }
     }
+    let announcement = assistant.prompts.transfer.as_deref();
+    if announcement.is_some_and(|text| !text.contains("{target}")) {
+        findings.add(
+            "assistant.prompts.transfer",
+            "the caller would not hear with whom he is connected",
+            "put {target} where the name is to be said",
+        );
+    }
     let language = assistant.language.split('-').next().unwrap_or_default();
     if language.is_empty() {
         findings.add(

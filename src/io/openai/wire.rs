@@ -232,7 +232,10 @@ pub fn parameters(tool: &Tool) -> Value {
         let schema = json!({"type": "string", "description": description});
         ((*name).to_owned(), schema)
     };
-    let properties: Map<String, Value> = tool.arguments.iter().map(describe).collect();
+    let mut properties: Map<String, Value> = tool.arguments.iter().map(describe).collect();
+    if let (Some((first, _)), false) = (tool.arguments.first(), tool.choices.is_empty()) {
+        properties[*first]["enum"] = json!(tool.choices);
+    }
     let required: Vec<&str> = tool.arguments.iter().map(|(name, _)| *name).collect();
     json!({"type": "object", "properties": properties, "required": required,
         "additionalProperties": false})

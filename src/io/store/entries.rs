@@ -156,6 +156,21 @@ fn columns(entry: &Entry) -> Columns<'_> {
             row.kind = "escalated";
             row.reason = Some(reason);
         }
+        Entry::TransferStarted { at, target } => {
+            row.kind = "transfer started";
+            row.at = Some(span(*at));
+            row.title = Some(target);
+        }
+        Entry::TransferEnded {
+            at,
+            target,
+            failure,
+        } => {
+            row.kind = "transfer ended";
+            row.at = Some(span(*at));
+            row.title = Some(target);
+            row.reason = failure.as_deref();
+        }
         Entry::Turn(ledger) => {
             row.kind = "turn";
             row.turn = Some(*ledger);
@@ -255,6 +270,15 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
         },
         "escalated" => Entry::Escalated {
             reason: row.get("reason")?,
+        },
+        "transfer started" => Entry::TransferStarted {
+            at: time(row, "at_us")?.unwrap_or_default(),
+            target: row.get("title")?,
+        },
+        "transfer ended" => Entry::TransferEnded {
+            at: time(row, "at_us")?.unwrap_or_default(),
+            target: row.get("title")?,
+            failure: row.get("reason")?,
         },
         "turn" => Entry::Turn(TurnLedger {
             turn: row.get("turn")?,

@@ -18,6 +18,8 @@ pub(super) enum Item {
 pub(super) struct Tool {
     pub(super) name: String,
     pub(super) arguments: Vec<String>,
+    /// What its arguments may be, where a list says that.
+    pub(super) choices: Vec<String>,
 }
 
 /// What may be called.
@@ -122,6 +124,14 @@ fn tools(body: &Value, function: fn(&Value) -> &Value) -> Vec<Tool> {
                 .as_object()
                 .map(|properties| properties.keys().cloned().collect())
                 .unwrap_or_default(),
+            choices: tool["parameters"]["properties"]
+                .as_object()
+                .into_iter()
+                .flat_map(|properties| properties.values())
+                .filter_map(|schema| schema["enum"].as_array())
+                .flatten()
+                .map(text)
+                .collect(),
         })
         .collect()
 }

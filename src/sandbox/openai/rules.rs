@@ -7,6 +7,8 @@ use super::prompt::{Choice, Item, Prompt, Tool};
 
 /// The tool that brings in a person.
 const HAND_OVER: &str = "hand_over";
+/// The tool that connects the caller with somebody.
+const TRANSFER: &str = "transfer";
 /// The tool that ends the call.
 const END_CALL: &str = "end_call";
 /// Part of the question's words that a passage must hold to be an answer.
@@ -51,6 +53,9 @@ pub(super) fn reply(prompt: &Prompt) -> Reply {
         return say(prompt, text);
     }
     let words = words(caller);
+    if let Some(reply) = connect(prompt, &words) {
+        return reply;
+    }
     if wants_person(&words) {
         return hand_over(prompt, caller);
     }
@@ -112,6 +117,28 @@ fn hand_over(prompt: &Prompt, caller: &str) -> Reply {
             "I am sorry, I cannot answer that. A colleague will call you back.",
         ),
     }
+}
+
+/// Calls the tool that connects, where it is offered, with whom the caller names; with the first of the
+/// list when the caller names nobody and wants a person.
+fn connect(prompt: &Prompt, said: &[String]) -> Option<Reply> {
+    let tool = offered(prompt, TRANSFER)?;
+    let named = tool.choices.iter().find(|choice| {
+        let name = content_words(choice);
+        !name.is_empty() && name.is_subset(&content_words(&said.join(" ")))
+    });
+    let wants = ["transfer", "connect", "put", "speak", "talk"];
+    let wants = said.iter().any(|word| wants.contains(&word.as_str()));
+    let chosen = match named {
+        Some(named) if wants => named,
+        _ if wants_person(said) => tool.choices.first()?,
+        _ => return None,
+    };
+    let name = tool.arguments.first()?.clone();
+    Some(Reply::Call {
+        name: tool.name.clone(),
+        arguments: serde_json::json!({name: chosen}).to_string(),
+    })
 }
 
 fn call(tool: &Tool, caller: &str) -> Reply {

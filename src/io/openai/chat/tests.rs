@@ -12,6 +12,7 @@ const TOOL: Tool = Tool {
     name: "find",
     description: "Finds.",
     arguments: &[("what", "What")],
+    choices: Vec::new(),
 };
 
 fn decoded(data: &[Value]) -> (Vec<ReplyEvent>, Result<(), Failure>) {

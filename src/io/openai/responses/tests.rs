@@ -159,6 +159,7 @@ fn the_question_is_flat_and_not_stored() {
         name: "find",
         description: "Finds.",
         arguments: &[("what", "What")],
+        choices: Vec::new(),
     };
     let called = ToolCall {
         id: "call_1".to_owned(),

@@ -139,6 +139,7 @@ fn a_tool_s_arguments_are_required_strings() {
         name: "hand_over",
         description: "Call a person.",
         arguments: &[("reason", "Why"), ("urgency", "How soon")],
+        choices: Vec::new(),
     };
     assert_eq!(
         parameters(&tool),

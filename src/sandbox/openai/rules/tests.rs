@@ -10,6 +10,7 @@ fn tool(name: &str) -> Tool {
     Tool {
         name: name.to_owned(),
         arguments: vec!["reason".to_owned()],
+        choices: Vec::new(),
     }
 }
 
@@ -177,4 +178,27 @@ fn tokens_join_to_the_text_and_a_limit_cuts_them() {
         panic!("text");
     };
     assert_eq!((tokens.concat().as_str(), cut), ("To reset your", true));
+}
+
+#[test]
+fn it_connects_with_whom_the_caller_names_when_it_is_offered_to() {
+    let arguments = |words: &str| {
+        let mut prompt = prompt(vec![user(words)], &TOOLS);
+        prompt.tools.push(Tool {
+            name: "transfer".to_owned(),
+            arguments: vec!["target".to_owned()],
+            choices: vec!["the sales team".to_owned(), "support".to_owned()],
+        });
+        match reply(&prompt) {
+            Reply::Call { name, arguments } if name == "transfer" => Some(arguments),
+            _ => None,
+        }
+    };
+    let sales = Some(r#"{"target":"the sales team"}"#.to_owned());
+    let support = Some(r#"{"target":"support"}"#.to_owned());
+    assert_eq!(arguments("please connect me to support"), support);
+    assert_eq!(arguments("transfer me to the sales team"), sales);
+    assert_eq!(arguments("i want to talk to a person"), sales);
+    assert_eq!(arguments("what does your support cost"), None);
+    assert_eq!(arguments("transfer me to 911"), None);
 }

@@ -1,0 +1,107 @@
+//! What a call takes and gives.
+
+use std::time::Duration;
+
+use super::SecondLeg;
+use crate::conversation::{
+    Failure, Heard, Passage, ReplyEvent, ReplyId, ReplyRequest, Service, Speech, UtteranceId,
+};
+use crate::sdp::Negotiated;
+use crate::sip::session;
+use crate::ticket::Entry;
+
+/// What answers a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The assistant.
+    Assistant,
+    /// Diagnostic: the caller's own audio.
+    Echo,
+    /// Diagnostic: a 1004 Hz milliwatt.
+    Tone,
+}
+
+/// Inputs of a call.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "handed over once, by value; a box would cost more"
+)]
+pub enum Input {
+    /// From the endpoint.
+    Sip(session::Input),
+    /// The ear's socket is ready (or it never will be: see [`Input::Failed`]).
+    EarReady,
+    /// The voice's socket is ready.
+    VoiceReady,
+    /// From the ear.
+    Heard(Heard),
+    /// Result of a search.
+    Passages(Vec<Passage>),
+    /// From the model.
+    Reply(ReplyId, ReplyEvent),
+    /// First audio of an utterance came.
+    Rendering(UtteranceId),
+    /// All audio of an utterance came.
+    Rendered(UtteranceId, Duration),
+    /// First packet of an utterance went out.
+    Playing(UtteranceId),
+    /// Last packet of an utterance went out.
+    Played(UtteranceId),
+    /// Speaking has stopped.
+    Stopped(Option<(UtteranceId, Duration)>),
+    /// A key was pressed.
+    Digit(char),
+    /// No RTP from the caller for the configured time.
+    MediaTimeout,
+    /// A service is lost for this call.
+    Failed(Service, Failure),
+    /// Answer to [`Command::OpenSecondLeg`]: the way to the target. [`Command::SecondLegOver`] follows once.
+    SecondLeg(Box<SecondLeg>),
+    /// The other answer: there is none, for this reason.
+    NoSecondLeg(String),
+    /// From the endpoint, for the second leg.
+    SecondSip(session::Input),
+    /// No RTP from the target for the configured time.
+    SecondMediaTimeout,
+    /// The daemon stops: end politely.
+    Drain,
+    /// The daemon's patience is over: end now.
+    Kill(String),
+}
+
+/// Outputs of a call.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// To the endpoint.
+    Sip(session::Output),
+    /// The codec is known: open ear and voice (assistant calls, once).
+    OpenServices(Negotiated),
+    /// Start the stream (at the answer), or change it (re-INVITE).
+    Media(Negotiated),
+    /// Render and play.
+    Speak(UtteranceId, Speech),
+    /// Stop speaking; answer with [`Input::Stopped`].
+    StopSpeaking,
+    /// Search the knowledge base.
+    Search(String),
+    /// Ask the model.
+    Ask(ReplyRequest),
+    /// Drop a reply.
+    CancelReply(ReplyId),
+    /// Keep this fact durably.
+    Record(Entry),
+    /// Find a way to call the target of this name; answered by [`Input::SecondLeg`] or [`Input::NoSecondLeg`].
+    OpenSecondLeg(String),
+    /// To the endpoint, of the second leg.
+    SecondSip(session::Output),
+    /// Start the second leg's stream, in silence, or change it.
+    SecondMedia(Negotiated),
+    /// Let the caller and the target hear each other, and nobody else: ear, voice and model are not
+    /// needed any more.
+    Join,
+    /// The second leg is over: release what is of it.
+    SecondLegOver,
+    /// The call is over: release everything. Nothing follows.
+    Over,
+}

@@ -1,0 +1,162 @@
+//! The rules for whom a caller may be connected with.
+
+use core::net::IpAddr;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Findings;
+use crate::config::{Config, TransferMode, TransferTarget, is_emergency};
+use crate::sip::message::{Scheme, Uri};
+
+/// Longest name of a target: it is spoken, and stands in logs and tickets.
+const NAME_CHARS_MAX: usize = 60;
+/// Longest announcement in bytes; the voice takes no more at once.
+const SPOKEN_BYTES_MAX: usize = 2_000;
+/// Longest number in digits: an E.164 number behind a long prefix.
+const DIGITS_MAX: usize = 32;
+/// More targets than a model chooses well among.
+const TARGETS_MAX: usize = 50;
+
+pub(super) fn check(config: &Config, findings: &mut Findings) {
+    let transfer = &config.transfer;
+    let seconds = Duration::from_secs;
+    findings.span(
+        "transfer.ring_max",
+        transfer.ring_max,
+        seconds(5)..=seconds(120),
+    );
+    if transfer.target.len() > TARGETS_MAX {
+        findings.add(
+            "transfer.target",
+            format!("more than {TARGETS_MAX} targets"),
+            "name those that callers ask for; a queue or an operator reaches the rest",
+        );
+    }
+    let mut names = BTreeSet::new();
+    for (index, target) in transfer.target.iter().enumerate() {
+        let key = |name: &str| format!("transfer.target[{index}].{name}");
+        name(target, &key("name"), findings);
+        if !names.insert(target.name.to_lowercase()) {
+            findings.add(
+                key("name"),
+                format!("a second target is named `{}`", target.name),
+                "give each target a name of its own",
+            );
+        }
+        if let Some(say) = &target.say {
+            findings.text(&key("say"), say, "write what is to be said, or remove it");
+            if say.len() > SPOKEN_BYTES_MAX {
+                findings.add(
+                    key("say"),
+                    format!("it is longer than {SPOKEN_BYTES_MAX} bytes"),
+                    "nobody listens that long: shorten it",
+                );
+            }
+        }
+        let mode = transfer.mode_of(target);
+        match (&target.uri, &target.number) {
+            (Some(uri), None) => address(config, mode, uri, &key("uri"), findings),
+            (None, Some(number)) => extension(number, &key("number"), findings),
+            (Some(_), Some(_)) | (None, None) => findings.add(
+                key("uri"),
+                "a target is either an address or a number",
+                "write one of uri = \"sip:..\" and number = \"..\"",
+            ),
+        }
+        line(config, target, &key("line"), findings);
+    }
+}
+
+fn name(target: &TransferTarget, key: &str, findings: &mut Findings) {
+    findings.text(key, &target.name, "write the name callers use, as spoken");
+    let is_long = target.name.chars().count() > NAME_CHARS_MAX;
+    if is_long || target.name.chars().any(char::is_control) {
+        findings.add(
+            key,
+            format!("it is no name of at most {NAME_CHARS_MAX} letters"),
+            "write the name callers use, as spoken",
+        );
+    }
+}
+
+fn emergency(key: &str, findings: &mut Findings) {
+    findings.add(
+        key,
+        "an emergency number can never be a target",
+        "remove it; who needs help hangs up and dials the number",
+    );
+}
+
+fn address(config: &Config, mode: TransferMode, text: &str, key: &str, findings: &mut Findings) {
+    let uri = Uri::parse(text.to_owned()).ok();
+    let user = uri.as_ref().and_then(Uri::user_text);
+    if is_emergency(text) || user.is_some_and(|user| is_emergency(&user)) {
+        return emergency(key, findings);
+    }
+    let Some(uri) = uri.filter(|uri| uri.scheme() == Scheme::Sip && uri.host().is_some()) else {
+        return findings.add(
+            key,
+            "it is no sip: address",
+            "write it whole, such as \"sip:201@192.168.1.10\", or use number and line",
+        );
+    };
+    if !uri.headers().is_empty() {
+        findings.add(
+            key,
+            "it has headers",
+            "write the address without what follows the question mark",
+        );
+    }
+    let ip = uri.host().and_then(|host| host.ip());
+    let reached = ip.is_some_and(|ip: IpAddr| config.line_of(ip).is_some());
+    if mode != TransferMode::Blind && !reached {
+        findings.add(
+            key,
+            "the box cannot call it: no line admits that address",
+            "name an IP address that a [[line]] allows, or use number and line, or mode = \"blind\"",
+        );
+    }
+}
+
+fn extension(number: &str, key: &str, findings: &mut Findings) {
+    if is_emergency(number) {
+        return emergency(key, findings);
+    }
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    let dialable = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b"*#".contains(&b));
+    if digits.is_empty() || digits.len() > DIGITS_MAX || !dialable {
+        findings.add(
+            key,
+            format!("`{number}` is no number"),
+            "write digits, with a + before a country code",
+        );
+    }
+}
+
+fn line(config: &Config, target: &TransferTarget, key: &str, findings: &mut Findings) {
+    match (&target.line, &target.number) {
+        (None, Some(_)) => findings.add(
+            key,
+            "over which line the number is called is not said",
+            "name one of the [[line]]s",
+        ),
+        (Some(_), None) => findings.add(
+            key,
+            "a whole address needs no line",
+            "remove it, or write number instead of uri",
+        ),
+        (Some(name), Some(_)) if !config.line.iter().any(|line| line.name == *name) => {
+            findings.add(
+                key,
+                format!("there is no line `{name}`"),
+                "name one of the [[line]]s",
+            );
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;
