@@ -105,7 +105,6 @@ impl Call {
                 let mut target = target.clone();
                 target.mode = Mode::Bridge;
                 self.referred = true;
-                self.session.notify(StatusCode::TRYING.0, now);
                 let connecting = conversation::Input::Connecting(target.name.clone());
                 self.begin_transfer(target, now);
                 self.conversation.handle(connecting, now);
@@ -158,7 +157,7 @@ impl Call {
         match &mut self.second {
             Second::Open { session, uri } if replaces => {
                 let to = refer_to.unwrap_or_else(|| uri.clone());
-                match replaces_of(session) {
+                match session.replaces() {
                     Some(replaces) => self.session.refer(to, Some(replaces), now),
                     // Without a dialog there is nothing to replace: as if the peer had refused.
                     None => self.on_referral(Referral::Finished(DECLINED), now),
@@ -293,10 +292,6 @@ impl Call {
             self.timer = Some((Timer::Kill, now + SECOND_PATIENCE));
         }
     }
-}
-
-fn replaces_of(_session: &Session) -> Option<crate::sip::message::Replaces> {
-    None
 }
 
 /// The same user at the same host (a part of RFC 3261 §19.1.4: parameters choose the way, not whom).

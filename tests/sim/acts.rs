@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use ringwell::call::Input;
 use ringwell::conversation::Heard;
+use ringwell::sip::message::Uri;
 
 use crate::phone::Act;
 use crate::world::{Event, LINK, World};
@@ -37,7 +38,9 @@ impl World {
                 self.schedule(after, Event::Words(Heard::EndOfTurn { transcript }));
                 self.now
             }
-            _ => self.now,
+            Act::Hear(_) | Act::HearSome(..) | Act::Press(_) | Act::Refer(_) | Act::HangUp => {
+                self.now
+            }
         }
     }
 
@@ -48,14 +51,9 @@ impl World {
                 return;
             }
             Act::Press(key) => self.news(LINK, Input::Digit(*key)),
-            Act::Hold => {
-                self.note("phone: holds".to_owned());
-                self.phone.session.hold(self.now);
-                self.phone.drain(self.now);
-            }
-            Act::Resume => {
-                self.note("phone: resumes".to_owned());
-                self.phone.session.resume(self.now);
+            Act::Refer(uri) => {
+                let uri = Uri::parse((*uri).to_owned()).expect("a URI");
+                self.phone.session.refer(uri, None, self.now);
                 self.phone.drain(self.now);
             }
             Act::HangUp => {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::link::Way;
+
 /// Lines in order of time; printed when the test that owns it fails.
 #[derive(Debug, Default)]
 pub(crate) struct Ladder {
@@ -20,7 +22,7 @@ impl Ladder {
     }
 
     /// A SIP message: `caller --> box  INVITE (1 INVITE)`.
-    pub(crate) fn message(&mut self, at: Duration, from_phone: bool, bytes: &[u8], lost: bool) {
+    pub(crate) fn message(&mut self, at: Duration, way: Way, bytes: &[u8], lost: bool) {
         let text = String::from_utf8_lossy(bytes);
         let mut words = text.split_whitespace();
         let first = words.next().unwrap_or_default();
@@ -33,11 +35,12 @@ impl Ladder {
             .lines()
             .find_map(|line| line.strip_prefix("CSeq: "))
             .unwrap_or("-");
-        let arrow = match (from_phone, lost) {
-            (true, false) => "phone --> box ",
-            (true, true) => "phone --X     ",
-            (false, false) => "phone <-- box ",
-            (false, true) => "      X-- box ",
+        let mark = if lost { "X" } else { ">" };
+        let arrow = match way {
+            Way::FromPhone => format!("phone --{mark} box "),
+            Way::ToPhone => format!("box --{mark} phone "),
+            Way::FromOffice => format!("office --{mark} box"),
+            Way::ToOffice => format!("box --{mark} office"),
         };
         self.note(at, format!("{arrow}  {name} ({cseq})"));
     }

@@ -16,6 +16,10 @@ mod hold;
 #[cfg(test)]
 mod ladder;
 #[cfg(test)]
+mod link;
+#[cfg(test)]
+mod office;
+#[cfg(test)]
 mod phone;
 #[cfg(test)]
 mod scenarios;
@@ -23,6 +27,8 @@ mod scenarios;
 mod seeds;
 #[cfg(test)]
 mod services;
+#[cfg(test)]
+mod transfer;
 #[cfg(test)]
 mod verdict;
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! The caller and the phone: a SIP user agent client, and a script of what is said into it.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use ringwell::sip::endpoint::{self, Endpoint};
-use ringwell::sip::session::{self, Session};
+use ringwell::sip::session::{self, Referral, Referred, Session};
 use ringwell::sip::{Flow, Random, SessionId};
+
+use crate::office::Obeys;
 
 /// One act of the caller.
 #[derive(Clone, Debug)]
@@ -21,10 +24,8 @@ pub(crate) enum Act {
     Pause(Duration),
     /// Presses a key.
     Press(char),
-    /// Puts the box on hold, as a PBX does.
-    Hold,
-    /// Comes back.
-    Resume,
+    /// Asks the box to call somebody else.
+    Refer(&'static str),
     /// Hangs up, or gives up the call that still rings.
     HangUp,
 }
@@ -40,6 +41,13 @@ pub(crate) struct Phone {
     script: Vec<Act>,
     next: usize,
     gives_up: Option<Instant>,
+    /// What it does with a REFER, and what of that is still to come.
+    pub(crate) obeys: Obeys,
+    pub(crate) referred: Option<Referred>,
+    /// What the box told of the REFER that the phone sent.
+    pub(crate) told: Vec<u16>,
+    news: VecDeque<(Instant, u16)>,
+    leaves: Option<Instant>,
     /// The running act ends now.
     pub(crate) until: Option<Instant>,
     /// How many utterances had been sounded when the running act began.
@@ -60,6 +68,11 @@ impl Phone {
             next: 0,
             until: Some(now),
             gives_up: None,
+            obeys: Obeys::Never,
+            referred: None,
+            told: Vec::new(),
+            news: VecDeque::new(),
+            leaves: None,
             seen: 0,
         }
     }
@@ -90,6 +103,12 @@ impl Phone {
             self.gives_up = None;
             self.session.hang_up("enough", now);
         }
+        while let Some((_, status)) = self.news.pop_front_if(|(at, _)| *at <= now) {
+            self.session.notify(status, now);
+        }
+        if self.leaves.take_if(|at| *at <= now).is_some() {
+            self.session.hang_up("gone there", now);
+        }
         if self.endpoint.poll_timeout().is_some_and(|due| due <= now) {
             self.endpoint.handle_timeout(now);
         }
@@ -108,6 +127,8 @@ impl Phone {
             self.session.poll_timeout(),
             acts,
             gives_up,
+            self.news.front().map(|(at, _)| *at),
+            self.leaves,
         ];
         dues.into_iter().flatten().min()
     }
@@ -120,7 +141,14 @@ impl Phone {
             while let Some(event) = self.session.poll_event() {
                 match event {
                     session::Event::Answered => self.answered = Some(now),
+                    session::Event::Referral(Referral::Accepted) => {}
+                    session::Event::Referral(
+                        Referral::Progress(status) | Referral::Finished(status),
+                    ) => self.told.push(status),
+                    session::Event::Referred(referred) => self.on_referred(referred, now),
                     session::Event::Ended(ended) => {
+                        self.news.clear();
+                        self.leaves = None;
                         self.ended = Some((now, ended));
                         self.endpoint.forget(self.id, now);
                     }
@@ -133,6 +161,21 @@ impl Phone {
             if let endpoint::Event::Session { input, .. } = event {
                 self.session.handle(input, now);
             }
+        }
+    }
+
+    fn on_referred(&mut self, referred: Referred, now: Instant) {
+        self.referred = Some(referred);
+        match &self.obeys {
+            Obeys::Never => self.session.notify(603, now),
+            Obeys::Tells(news) => {
+                let mut at = now;
+                for (after, status) in news {
+                    at += *after;
+                    self.news.push_back((at, *status));
+                }
+            }
+            Obeys::Leaves(after) => self.leaves = Some(now + *after),
         }
     }
 }

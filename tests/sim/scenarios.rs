@@ -5,8 +5,9 @@ use std::time::Duration;
 use ringwell::call::Kind;
 use ringwell::ticket::Outcome;
 
+use crate::link::Loss;
 use crate::phone::Act::{self, HangUp, Hear, HearSome, Mumble, Pause, Press, Say};
-use crate::world::{Daemon, Loss, World};
+use crate::world::{Daemon, World};
 
 const GREETING: &str = "How can I help you?";
 const ASKS_EMAIL: &str = "what is your e-mail address?";

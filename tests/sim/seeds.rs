@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use ringwell::sip::Random;
 
+use crate::link::Loss;
 use crate::phone::Act;
 use crate::services::{Fault, Manner, Stage};
-use crate::world::{Daemon, Loss, World};
+use crate::world::{Daemon, World};
 
 /// Worlds in one run of the tests, some milliseconds for each; `RINGWELL_SEEDS` asks for another number.
 const SEEDS: u64 = 600;

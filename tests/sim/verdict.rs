@@ -16,6 +16,8 @@ impl World {
     pub(crate) fn holds(&self) {
         assert!(!self.has_call(), "the call has not ended");
         assert!(self.phone.ended.is_some(), "the phone is still in the call");
+        assert!(!self.office.is_busy(), "the office is still in a call");
+        assert!(!self.joined && (self.running.second.is_none() || self.has_crashed()));
         let counts = self.box_counts();
         let transactions =
             counts.client + counts.client_invite + counts.server + counts.server_invite;

@@ -17,28 +17,17 @@ use ringwell::ticket::{CallId, Entry};
 
 use crate::desk::{Helpdesk, Outbox, Store};
 use crate::ladder::Ladder;
+use crate::link::{Loss, Way, flow, session_settings};
+use crate::office::{self, Office};
 use crate::phone::{Act, Phone};
 use crate::services::{self, Player, Services};
-
-/// Which messages the link loses.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Loss {
-    #[default]
-    None,
-    /// The first so many that begin with this.
-    First(&'static str, u32),
-    /// All that begin with this.
-    All(&'static str),
-    /// So many of a hundred, at most two in a row.
-    Percent(u64),
-}
 
 /// What is to happen of itself.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a few wait at a time")]
 pub(crate) enum Event {
-    /// A message arrives at the phone, or at the box.
-    Wire { to_phone: bool, bytes: Bytes },
+    /// A message arrives.
+    Wire { way: Way, bytes: Bytes },
     /// News for the call, of the box that ran when it was sent.
     News { life: u32, input: Input },
     /// The caller's words reach the ear.
@@ -55,13 +44,16 @@ pub(crate) enum Daemon {
     Drain,
     Kill,
     MediaTimeout,
+    SecondMediaTimeout,
 }
 
 /// The box: what a crash takes away.
 #[derive(Debug)]
 pub(crate) struct Running {
-    endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     call: Option<(SessionId, Call)>,
+    /// The leg to the office.
+    pub(crate) second: Option<SessionId>,
     pub(crate) player: Player,
 }
 
@@ -73,6 +65,15 @@ pub(crate) struct World {
     pub(crate) settings: conversation::Settings,
     pub(crate) kind: Kind,
     pub(crate) phone: Phone,
+    pub(crate) office: Office,
+    pub(crate) targets: Vec<call::Target>,
+    /// The caller's line may transfer us.
+    pub(crate) accepts_refer: bool,
+    /// The daemon finds no way to call anybody.
+    pub(crate) no_way: bool,
+    /// Caller and office hear each other through the box, now or once.
+    pub(crate) joined: bool,
+    pub(crate) was_joined: bool,
     pub(crate) store: Store,
     pub(crate) outbox: Outbox,
     pub(crate) helpdesk: Helpdesk,
@@ -89,7 +90,7 @@ pub(crate) struct World {
     pub(crate) over_since: Option<Instant>,
     pub(crate) running: Running,
     /// Between a crash and the restart nothing is received.
-    is_down: bool,
+    pub(crate) is_down: bool,
     pub(crate) life: u32,
     pub(crate) agenda: BTreeMap<(Instant, u64), Event>,
     /// What a running search will find.
@@ -97,8 +98,8 @@ pub(crate) struct World {
     /// The end of the caller's turn as the ear will tell it, and the words.
     pub(crate) open_turn: Option<((Instant, u64), String)>,
     order: u64,
-    lost: u32,
-    lost_in_a_row: u32,
+    pub(crate) lost: u32,
+    pub(crate) lost_in_a_row: u32,
 }
 
 /// How long a message takes.
@@ -106,42 +107,13 @@ pub(crate) const LINK: Duration = Duration::from_millis(5);
 /// How long news take inside the box.
 pub(crate) const INSIDE: Duration = Duration::from_millis(1);
 
-fn flow(from_phone: bool) -> Flow {
-    let (phone, the_box) = (
-        "192.0.2.9:5060".parse().unwrap(),
-        "192.0.2.1:5060".parse().unwrap(),
-    );
-    let (local, remote) = if from_phone {
-        (phone, the_box)
-    } else {
-        (the_box, phone)
-    };
-    Flow {
-        transport: Transport::Udp,
-        local,
-        remote,
-    }
-}
-
-fn session_settings(user: &str, address: &str) -> session::Settings {
-    let address = address.parse().unwrap();
-    session::Settings {
-        contact: Uri::sip(Some(user), address, Some(5060)),
-        server_name: "sim".to_owned(),
-        local_media: Local {
-            address,
-            port: 4000,
-            session_id: 1,
-            codecs: vec![Law::Mu, Law::A],
-            srtp: Default::default(),
-        },
-        policy: Default::default(),
-        timing: Timing::default(),
-    }
-}
-
 impl World {
     pub(crate) fn new(seed: u64, script: Vec<Act>) -> Self {
+        Self::of_a_phone(seed, script, true)
+    }
+
+    /// A world whose caller's side takes REFER, or not.
+    pub(crate) fn of_a_phone(seed: u64, script: Vec<Act>, takes_refer: bool) -> Self {
         let start = ringwell::io::clock::now();
         let mut chance = Random::new([seed, 1]);
         let uri = |text: &str| Uri::parse(text.to_owned()).unwrap();
@@ -150,7 +122,8 @@ impl World {
             from: NameAddr::new(uri("sip:+15550100199@192.0.2.9")).with_display("Jane"),
             to: NameAddr::new(uri("sip:assistant@192.0.2.1")),
         };
-        let settings = session_settings("jane", "192.0.2.9");
+        let mut settings = session_settings("jane", "192.0.2.9");
+        settings.policy.accepts_refer = takes_refer;
         let session = Session::outgoing(target, flow(true), settings, chance.fork());
         let phone = Phone::calls(script, session, chance.fork(), start);
         Self {
@@ -161,6 +134,12 @@ impl World {
             settings: conversation::Settings::default(),
             kind: Kind::Assistant,
             phone,
+            office: Office::new(chance.fork()),
+            targets: Vec::new(),
+            accepts_refer: false,
+            no_way: false,
+            joined: false,
+            was_joined: false,
             store: Store::default(),
             outbox: Outbox::default(),
             helpdesk: Helpdesk::default(),
@@ -236,6 +215,7 @@ impl World {
             call,
             self.running.player.due(),
             self.phone.due(),
+            self.office.due(),
             self.outbox.due(),
         ];
         dues.into_iter()
@@ -272,6 +252,9 @@ impl World {
             self.phone.handle_timeout(self.now);
             self.act();
         }
+        if self.office.due().is_some_and(|due| due <= self.now) {
+            self.office.handle_timeout(self.now);
+        }
         if self.outbox.due().is_some_and(|due| due <= self.now) {
             let Self {
                 outbox,
@@ -287,19 +270,7 @@ impl World {
 
     fn on_event(&mut self, event: Event) {
         match event {
-            Event::Wire {
-                to_phone: true,
-                bytes,
-            } => self.phone.handle(bytes, flow(true), self.now),
-            Event::Wire { .. } if self.is_down => {}
-            Event::Wire {
-                to_phone: false,
-                bytes,
-            } => {
-                self.running
-                    .endpoint
-                    .handle_message(bytes, flow(false), self.now);
-            }
+            Event::Wire { way, bytes } => self.on_wire(way, bytes),
             Event::News { life, input } if life == self.life => self.tell(input),
             Event::News { .. } => {}
             Event::Words(heard) => self.on_words(heard),
@@ -317,6 +288,7 @@ impl World {
                 self.past.append(&mut fresh.player.sounded);
                 self.life += 1;
                 self.is_down = true;
+                self.joined = false;
                 self.outbox = Outbox::default();
             }
             Daemon::Restart => {
@@ -327,6 +299,7 @@ impl World {
             Daemon::Drain => self.tell(Input::Drain),
             Daemon::Kill => self.tell(Input::Kill("the telephone system was stopped".to_owned())),
             Daemon::MediaTimeout => self.tell(Input::MediaTimeout),
+            Daemon::SecondMediaTimeout => self.tell(Input::SecondMediaTimeout),
         }
     }
 
@@ -349,9 +322,11 @@ impl World {
             } else if let Some(event) = self.running.endpoint.poll_event() {
                 self.on_endpoint_event(event);
             } else if let Some(transmit) = self.running.endpoint.poll_transmit() {
-                self.send(true, transmit.bytes);
+                self.send_from_box(transmit.flow, transmit.bytes);
             } else if let Some(transmit) = self.phone.endpoint.poll_transmit() {
-                self.send(false, transmit.bytes);
+                self.send(Way::FromPhone, transmit.bytes);
+            } else if let Some(transmit) = self.office.endpoint.poll_transmit() {
+                self.send(Way::FromOffice, transmit.bytes);
             } else {
                 return;
             }
@@ -378,17 +353,25 @@ impl World {
                     flow,
                     at,
                 };
+                let mut session_settings = session_settings("assistant", "192.0.2.1");
+                session_settings.policy.accepts_refer = self.accepts_refer;
                 let settings = call::Settings {
-                    session: session_settings("assistant", "192.0.2.1"),
+                    session: session_settings,
                     conversation: self.settings.clone(),
                     answer_after_max: Duration::from_millis(1_500),
                     diagnostic_max: Duration::from_secs(600),
-                    targets: Vec::new(),
+                    targets: self.targets.clone(),
                 };
                 let call = Call::incoming(arrival, settings, self.chance.fork(), self.now);
                 self.running.call = Some((session, call));
             }
-            endpoint::Event::Session { input, .. } => self.tell(Input::Sip(input)),
+            endpoint::Event::Session { session, input } => {
+                if self.running.second == Some(session) {
+                    self.tell(Input::SecondSip(input));
+                } else {
+                    self.tell(Input::Sip(input));
+                }
+            }
         }
     }
 
@@ -426,6 +409,18 @@ impl World {
                 }
                 self.store.keep(entry);
             }
+            Command::OpenSecondLeg(name) => self.open_second_leg(&name),
+            Command::SecondSip(output) => {
+                let id = self.running.second.expect("a second leg is open");
+                self.running.endpoint.handle_output(id, output, self.now);
+            }
+            Command::SecondMedia(_) => {}
+            Command::Join => {
+                self.joined = true;
+                self.was_joined = true;
+                self.running.player.stop(self.now);
+            }
+            Command::SecondLegOver => self.close_second_leg(),
             Command::Over => self.on_over(),
         }
     }
@@ -435,31 +430,11 @@ impl World {
         let (session, call) = self.running.call.take().expect("a call is over once");
         assert!(call.is_over() && call.poll_timeout().is_none());
         self.running.endpoint.forget(session, self.now);
+        if self.running.second.is_some() {
+            self.close_second_leg();
+        }
         self.running.player.stop(self.now);
         self.outbox.begin(&self.store, self.now);
-    }
-
-    fn send(&mut self, to_phone: bool, bytes: Bytes) {
-        let lost = self.is_lost(&bytes);
-        self.ladder
-            .message(self.now - self.start, !to_phone, &bytes, lost);
-        if !lost {
-            self.schedule(LINK, Event::Wire { to_phone, bytes });
-        }
-    }
-
-    fn is_lost(&mut self, bytes: &[u8]) -> bool {
-        let lost = match self.loss {
-            Loss::None => false,
-            Loss::First(name, count) => bytes.starts_with(name.as_bytes()) && self.lost < count,
-            Loss::All(name) => bytes.starts_with(name.as_bytes()),
-            Loss::Percent(percent) => {
-                self.lost_in_a_row < 2 && self.chance.next_u64() % 100 < percent
-            }
-        };
-        self.lost += u32::from(lost);
-        self.lost_in_a_row = if lost { self.lost_in_a_row + 1 } else { 0 };
-        lost
     }
 
     pub(crate) fn news(&mut self, after: Duration, input: Input) {
@@ -489,6 +464,7 @@ impl Running {
         Self {
             endpoint: Endpoint::new(endpoint::Settings::default(), chance.fork()),
             call: None,
+            second: None,
             player: Player::default(),
         }
     }

@@ -24,6 +24,7 @@ fn ended(status: Option<u16>) -> News {
         by: Party::Remote,
         status,
         text: String::new(),
+        retry_after: None,
     })
 }
 
