@@ -23,10 +23,6 @@ pub enum Kind {
 
 /// Inputs of a call.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "handed over once, by value; a box would cost more"
-)]
 pub enum Input {
     /// From the endpoint.
     Sip(session::Input),

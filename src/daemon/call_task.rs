@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::legs::{MediaLeg, ModelLeg, SearchLeg, SpeechEvent, SpeechLegs};
-use super::lines::Line;
+use super::legs::{MediaLeg, ModelLeg, SearchLeg, SecondLeg, SpeechEvent, SpeechLegs};
 use super::metrics::Counter;
+use super::second_leg::{Ask, Way};
 use super::services::Services;
 use crate::call::{Arrival, Call, Command, Input, Kind};
 use crate::conversation::{Failure, ReplyEvent, Service};
@@ -31,6 +31,10 @@ use crate::ticket::{CallId, Entry, Outcome};
 pub(crate) enum Inbox {
     /// From the endpoint.
     Sip(Box<session::Input>),
+    /// From the endpoint, for the second leg.
+    SecondSip(Box<session::Input>),
+    /// Answer to [`Ask::Open`].
+    SecondLeg(Result<Box<Way>, String>),
     /// Say goodbye and end.
     Drain,
     /// End now.
@@ -41,11 +45,16 @@ pub(crate) enum Inbox {
 pub(crate) struct CallTask {
     id: CallId,
     session: SessionId,
+    /// The path of the INVITE.
+    flow: Flow,
+    random: Random,
     call: Call,
     services: Arc<Services>,
     inbox: mpsc::Receiver<Inbox>,
     outputs: mpsc::Sender<(SessionId, Output)>,
+    asks: mpsc::Sender<Ask>,
     media: MediaLeg,
+    second: SecondLeg,
     speech: SpeechLegs,
     model: ModelLeg,
     search: SearchLeg,
@@ -60,6 +69,7 @@ enum Event {
     Inbox(Option<Inbox>),
     Speech(SpeechEvent),
     Media(MediaEvent),
+    SecondMedia(MediaEvent),
     Reply(ReplyEvent),
     Found(Vec<crate::conversation::Passage>),
     Due,
@@ -73,7 +83,7 @@ impl CallTask {
         (session, transaction, invite, flow): (SessionId, TransactionId, Request, Flow),
         ports: MediaPorts,
         inbox: mpsc::Receiver<Inbox>,
-        outputs: mpsc::Sender<(SessionId, Output)>,
+        (outputs, asks): (mpsc::Sender<(SessionId, Output)>, mpsc::Sender<Ask>),
         mut random: Random,
     ) -> Self {
         let now = clock::now();
@@ -87,9 +97,10 @@ impl CallTask {
             flow,
             at: clock::wallclock(),
         };
-        let call = Call::incoming(arrival, settings, random, now);
+        let call = Call::incoming(arrival, settings, random.fork(), now);
         Self {
             media: MediaLeg::new(session, ports, kind),
+            second: SecondLeg::default(),
             speech: SpeechLegs::default(),
             model: ModelLeg::default(),
             search: SearchLeg::default(),
@@ -98,10 +109,13 @@ impl CallTask {
             signalled,
             id,
             session,
+            flow,
+            random,
             call,
             services,
             inbox,
             outputs,
+            asks,
         }
     }
 
@@ -164,6 +178,7 @@ impl CallTask {
             biased;
             message = self.inbox.recv() => Event::Inbox(message),
             event = self.media.event() => Event::Media(event),
+            event = self.second.event() => Event::SecondMedia(event),
             event = self.speech.event() => Event::Speech(event),
             event = self.model.event() => Event::Reply(event),
             passages = self.search.result() => Event::Found(passages),
@@ -173,15 +188,25 @@ impl CallTask {
 
     /// The call's word for an event, if it has one.
     fn understand(&mut self, event: Event) -> Option<Input> {
+        if let Event::Inbox(Some(Inbox::SecondLeg(way))) = event {
+            return Some(self.on_second_leg(way));
+        }
         let metrics = &self.services.metrics;
         Some(match event {
             Event::Due => return None,
             Event::Inbox(Some(Inbox::Sip(input))) => Input::Sip(*input),
+            Event::Inbox(Some(Inbox::SecondSip(input))) => Input::SecondSip(*input),
+            Event::Inbox(Some(Inbox::SecondLeg(_))) => return None,
             Event::Inbox(Some(Inbox::Drain)) => Input::Drain,
             Event::Inbox(Some(Inbox::Kill(reason))) => Input::Kill(reason),
             // The loop holds the other end until this task has ended.
             Event::Inbox(None) => Input::Kill("the telephone system has stopped".to_owned()),
             Event::Media(event) => return self.on_media(event),
+            Event::SecondMedia(MediaEvent::MediaTimeout) => {
+                metrics.count(Counter::MediaTimeouts);
+                Input::SecondMediaTimeout
+            }
+            Event::SecondMedia(_) => return None,
             Event::Speech(event) => return self.on_speech(event),
             Event::Reply(event) => {
                 if let ReplyEvent::Failed(_) = &event {
@@ -192,6 +217,18 @@ impl CallTask {
             }
             Event::Found(passages) => Input::Passages(passages),
         })
+    }
+
+    /// The loop has found a way to the target, or none.
+    fn on_second_leg(&mut self, way: Result<Box<Way>, String>) -> Input {
+        match way {
+            Ok(way) => {
+                let leg = self.services.second_leg(&way, &mut self.random);
+                self.second.open(*way);
+                Input::SecondLeg(Box::new(leg))
+            }
+            Err(reason) => Input::NoSecondLeg(reason),
+        }
     }
 
     fn on_speech(&self, event: SpeechEvent) -> Option<Input> {
@@ -285,11 +322,30 @@ impl CallTask {
             Command::Ask(request) => self.model.ask(&self.services, &self.id, request),
             Command::CancelReply(reply) => self.model.cancel(reply),
             Command::Record(entry) => self.record(entry),
-            Command::OpenSecondLeg(_) => {}
-            Command::SecondSip(_) => {}
-            Command::SecondMedia(_) => {}
-            Command::Join => {}
-            Command::SecondLegOver => {}
+            Command::OpenSecondLeg(target) => {
+                let (call, flow) = (self.session, self.flow);
+                // As with the outputs: the loop outlives its calls.
+                let _ = self.asks.send(Ask::Open { call, flow, target }).await;
+            }
+            Command::SecondSip(output) => {
+                if let Some(session) = self.second.session() {
+                    let _ = self.outputs.send((session, output)).await;
+                }
+            }
+            Command::SecondMedia(negotiated) => {
+                self.second.start(&self.services, &self.id, &negotiated);
+            }
+            Command::Join => {
+                self.second.join(&self.services, &self.id, self.session);
+                self.speech = SpeechLegs::default();
+                self.model = ModelLeg::default();
+                self.search = SearchLeg::default();
+            }
+            Command::SecondLegOver => {
+                if let Some(session) = self.second.close(&self.services) {
+                    let _ = self.asks.send(Ask::Close(session)).await;
+                }
+            }
             Command::Over => return true,
         }
         false
@@ -376,6 +432,7 @@ impl CallTask {
             });
         }
         self.media.stop(&self.services);
+        self.second.close(&self.services);
     }
 }
 

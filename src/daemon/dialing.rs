@@ -5,7 +5,6 @@ use crate::sip::session::{Call, Policy};
 
 /// A way to call somebody.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "read when a transfer dials"))]
 pub(crate) struct Dial {
     /// Whom, and as whom.
     pub(crate) call: Call,

@@ -16,9 +16,7 @@ use super::control;
 use super::lines::{Lines, kind_name};
 use super::metrics::Counter;
 use super::notify;
-use super::paths::Found;
-use super::registrations::Registrations;
-use super::reload::{Read, Reload};
+use super::second_leg::Ask;
 use super::services::Services;
 use super::shutdown::{Phase, Shutdown};
 use super::signals::{Signal, Signals};
@@ -31,7 +29,9 @@ use crate::sip::session::{self, Output};
 use crate::sip::{Flow, Random, SessionId, TransactionId};
 use crate::ticket::{CallId, Entry, Outcome};
 
-mod lines;
+mod second_legs;
+
+use second_legs::SecondLegs;
 
 /// Outputs of calls waiting for the endpoint: a burst of some hundred calls that all answer. When
 /// full the calls' tasks wait; nothing is dropped.
@@ -84,6 +84,7 @@ pub(crate) struct EventLoop {
     output_sender: mpsc::Sender<(SessionId, Output)>,
     questions: mpsc::Receiver<Question>,
     calls: HashMap<SessionId, Running>,
+    second_legs: SecondLegs,
     tasks: JoinSet<()>,
     task_sessions: HashMap<task::Id, SessionId>,
     signals: Signals,
@@ -100,6 +101,7 @@ enum Event {
     Received(Received),
     Output(SessionId, Output),
     CallOver(Result<(task::Id, ()), JoinError>),
+    SecondLeg(Ask),
     Asked(Question),
     Signal(Signal),
     Reread(Read),
@@ -131,6 +133,7 @@ impl EventLoop {
             output_sender,
             questions,
             calls: HashMap::new(),
+            second_legs: SecondLegs::new(),
             tasks: JoinSet::new(),
             task_sessions: HashMap::new(),
             signals,
@@ -162,6 +165,7 @@ impl EventLoop {
                     self.endpoint.handle_output(session, output, clock::now());
                 }
                 Event::CallOver(outcome) => self.on_call_over(outcome),
+                Event::SecondLeg(ask) => self.on_ask(ask),
                 Event::Asked((request, answer)) => {
                     let told = self.answer(request);
                     // The asking side may have gone.
@@ -190,6 +194,7 @@ impl EventLoop {
             biased;
             Some((session, output)) = self.outputs.recv() => Event::Output(session, output),
             Some(outcome) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => Event::CallOver(outcome),
+            ask = self.second_legs.next() => Event::SecondLeg(ask),
             Some(received) = self.received.recv() => Event::Received(received),
             Some(question) = self.questions.recv() => Event::Asked(question),
             signal = self.signals.next() => Event::Signal(signal),
@@ -219,10 +224,11 @@ impl EventLoop {
                     self.on_incoming(session, transaction, invite, flow, now);
                 }
                 endpoint::Event::Session { session, input } => {
-                    if self.registrations.owns(session) {
-                        self.registrations.handle(session, input, now);
-                    } else {
-                        self.give(session, Inbox::Sip(Box::new(input)));
+                    match self.second_legs.owner(session) {
+                        Some(owner) => self.give_second(owner, session, input),
+                        None => {
+                            self.give(session, Inbox::Sip(Box::new(input)));
+                        }
                     }
                 }
             }
@@ -263,6 +269,9 @@ impl EventLoop {
         now: Instant,
     ) {
         self.services.metrics.count(Counter::CallsOffered);
+        if self.refuses_emergency(session, transaction, &invite, flow, now) {
+            return;
+        }
         if self.calls.len() >= self.services.limits.calls_max {
             return self.refuse(
                 session,
@@ -292,7 +301,7 @@ impl EventLoop {
             (session, transaction, invite, flow),
             ports,
             inbox,
-            self.output_sender.clone(),
+            (self.output_sender.clone(), self.second_legs.sender()),
             self.random.fork(),
         );
         let running = Running {
@@ -341,13 +350,13 @@ impl EventLoop {
     }
 
     /// Hands an input to a call's task without waiting. A request that finds no room is answered
-    /// 503, since its transaction absorbs the retransmissions that might.
-    fn give(&mut self, session: SessionId, input: Inbox) {
+    /// 503, since its transaction absorbs the retransmissions that might. False when it was not taken.
+    fn give(&mut self, session: SessionId, input: Inbox) -> bool {
         let Some(running) = self.calls.get(&session) else {
-            return;
+            return false;
         };
         let Err(refused) = running.inbox.try_send(input) else {
-            return;
+            return true;
         };
         self.services.metrics.count(Counter::QueueFull);
         if let Inbox::Sip(input) = refused.into_inner()
@@ -364,6 +373,7 @@ impl EventLoop {
             };
             self.endpoint.handle_output(session, output, clock::now());
         }
+        false
     }
 
     fn on_call_over(&mut self, outcome: Result<(task::Id, ()), JoinError>) {
@@ -378,12 +388,16 @@ impl EventLoop {
             self.record_broken(&running, &error);
         }
         // Whatever the task has sent before it ended still stands in the queue.
+        self.drain_outputs();
+        self.forget_second_legs_of(session);
+        // Says BYE to a call that is still open.
+        self.endpoint.forget(session, clock::now());
+    }
+
+    fn drain_outputs(&mut self) {
         while let Ok((from, output)) = self.outputs.try_recv() {
             self.endpoint.handle_output(from, output, clock::now());
         }
-        // Says BYE to a call that is still open.
-        self.endpoint.forget(session, clock::now());
-        self.tell_running();
     }
 
     /// A task that broke has left its call's record open: it is ended, which files the ticket.

@@ -17,8 +17,10 @@ use crate::io::rings::{AgentWriter, CallerReader, Playout};
 use crate::ticket::CallId;
 
 mod media;
+mod second;
 
 pub(crate) use media::MediaLeg;
+pub(crate) use second::SecondLeg;
 
 /// Events of one ear or voice waiting for the call: a second of a lively turn. When full the ear or
 /// voice waits; nothing is dropped.

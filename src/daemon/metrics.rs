@@ -38,6 +38,7 @@ counters! {
     RefusedLine "refused_line" "403: the source's line was removed from the configuration.",
     RefusedMedia "refused_media" "488: no codec in common.",
     RefusedPorts "refused_ports" "503: no media port is free.",
+    RefusedEmergency "refused_emergency" "503: calls to an emergency number, which are not ours to take.",
     RefusedOther "refused_other" "Any other final refusal of an INVITE.",
     CancelledCalls "cancelled_calls" "Callers that hung up before the answer.",
     EarFailures "ear_failures" "Calls that lost the ear.",

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 
 use super::lines::Line;
 use super::metrics::Metrics;
-use super::public_address::PublicAddress;
+use super::second_leg::{Targets, Way};
 use super::wording;
 use crate::call;
 use crate::config::{self, Config, Secrets};
@@ -68,6 +68,7 @@ pub(crate) struct Services {
     pub(crate) knowledge: Knowledge,
     pub(crate) media: MediaHandle,
     pub(crate) ports: PortPool,
+    pub(crate) targets: Targets,
     conversation: conversation::Settings,
     answer_after_max: Duration,
     diagnostic_max: Duration,
@@ -108,6 +109,7 @@ impl Services {
             knowledge,
             media: start_media(config)?,
             ports: ports(config),
+            targets: Targets::new(config),
             conversation,
             answer_after_max: config.calls.answer_after_max,
             diagnostic_max: config.calls.max_duration,
@@ -131,7 +133,20 @@ impl Services {
             conversation: self.conversation.clone(),
             answer_after_max: self.answer_after_max,
             diagnostic_max: self.diagnostic_max,
-            targets: Vec::new(),
+            targets: self.targets.of(flow),
+        }
+    }
+
+    /// What a call needs to know of its second leg.
+    pub(crate) fn second_leg(&self, way: &Way, random: &mut Random) -> call::SecondLeg {
+        let (flow, port) = (way.dial.flow, way.ports.port);
+        let mut settings = self.session_settings(flow, port, random);
+        settings.policy = way.dial.policy.clone();
+        call::SecondLeg {
+            call: way.dial.call.clone(),
+            flow,
+            settings,
+            random: random.fork(),
         }
     }
 

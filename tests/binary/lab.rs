@@ -425,7 +425,10 @@ fn configuration(ip: Ipv4Addr, changes: &[(&str, &str, &str)]) -> String {
     let mut file: toml::Table = text
         .parse()
         .expect("the laboratory's configuration is TOML");
+    let [a, b, c, _] = ip.octets();
     for (table, key, value) in changes {
+        // `{net}` stands for the neighbourhood, without the host.
+        let value = value.replace("{net}", &format!("{a}.{b}.{c}"));
         let value: toml::Table = format!("v = {value}").parse().expect("a TOML value");
         let entry = file
             .entry((*table).to_owned())

@@ -15,3 +15,4 @@ mod reload;
 mod sipp;
 mod tls;
 mod torture;
+mod transfer;

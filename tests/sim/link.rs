@@ -83,7 +83,7 @@ impl World {
     }
 
     pub(crate) fn send_from_box(&mut self, flow: Flow, bytes: Bytes) {
-        if flow.remote == crate::office::flow(false).remote {
+        if flow.remote == office::flow(false).remote {
             self.send(Way::ToOffice, bytes);
         } else {
             self.send(Way::ToPhone, bytes);

@@ -85,7 +85,7 @@ fn a_blind_transfer_is_made_by_the_callers_side() {
     let referred = world.phone.referred.as_ref().expect("a REFER");
     assert_eq!(referred.to.user_text(), uri().user_text());
     assert!(referred.replaces.is_none());
-    let (_, ended) = world.phone.ended.clone().unwrap();
+    let (_, ended) = world.phone.ended.unwrap();
     assert_eq!(ended.by, Party::Remote);
 }
 
@@ -142,7 +142,7 @@ fn a_bridge_lasts_until_the_caller_hangs_up() {
     let world = finished(world(script, Mode::Bridge, Manner::Answers, Obeys::Never));
     reached(&world);
     assert!(world.was_joined);
-    let ended = world.office.ended.clone().expect("the office's call ended");
+    let ended = world.office.ended.expect("the office's call ended");
     assert_eq!(ended.by, Party::Remote);
     assert!(ended.text.contains("the caller hung up"), "{}", ended.text);
 }
@@ -152,7 +152,7 @@ fn a_bridge_lasts_until_the_target_hangs_up() {
     let manner = Manner::AnswersFor(30 * SECOND);
     let world = finished(world(asks(&[]), Mode::Bridge, manner, Obeys::Never));
     reached(&world);
-    let (_, ended) = world.phone.ended.clone().unwrap();
+    let (_, ended) = world.phone.ended.unwrap();
     assert_eq!(ended.by, Party::Remote);
     assert!(ended.text.contains("sales hung up"), "{}", ended.text);
 }

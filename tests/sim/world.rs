@@ -4,21 +4,18 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
-use ringwell::audio::Law;
 use ringwell::call::{self, Arrival, Call, Command, Input, Kind};
 use ringwell::conversation::{self, Heard};
-use ringwell::sdp::Local;
 use ringwell::sip::endpoint::{self, Endpoint};
 use ringwell::sip::message::{NameAddr, Uri};
 use ringwell::sip::session::{self, Session};
-use ringwell::sip::transaction::Timing;
-use ringwell::sip::{Flow, Random, SessionId, Transport};
+use ringwell::sip::{Random, SessionId};
 use ringwell::ticket::{CallId, Entry};
 
 use crate::desk::{Helpdesk, Outbox, Store};
 use crate::ladder::Ladder;
 use crate::link::{Loss, Way, flow, session_settings};
-use crate::office::{self, Office};
+use crate::office::Office;
 use crate::phone::{Act, Phone};
 use crate::services::{self, Player, Services};
 

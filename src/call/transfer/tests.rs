@@ -148,7 +148,7 @@ fn a_line_that_knows_no_refer_is_bridged() {
 
 #[test]
 fn a_target_that_refer_cannot_name_is_dialled() {
-    let mut target = bench(Mode::Blind).transfer.target.clone();
+    let mut target = bench(Mode::Blind).transfer.target;
     target.refer_to = None;
     let now = crate::io::clock::now();
     let mut transfer = Transfer::begin(target, now);

@@ -63,11 +63,11 @@ impl Bench {
 
     /// Everything that was given to be said is played.
     fn plays_all(&mut self) {
-        let ids = self.commands.iter().filter_map(|command| match command {
+        let mut ids = self.commands.iter().filter_map(|command| match command {
             Command::Speak(id, _) => Some(*id),
             _ => None,
         });
-        let last = ids.last();
+        let last = ids.next_back();
         if let Some(last) = last {
             self.give(Input::Playing(last));
             self.give(Input::Played(last));

@@ -102,6 +102,12 @@ struct Columns<'a> {
     identity: Option<&'a Identity>,
 }
 
+fn transfer<'a>(row: &mut Columns<'a>, kind: &'static str, at: Duration, target: &'a str) {
+    row.kind = kind;
+    row.at = Some(span(at));
+    row.title = Some(target);
+}
+
 fn columns(entry: &Entry) -> Columns<'_> {
     let mut row = Columns::default();
     match entry {
@@ -121,10 +127,7 @@ fn columns(entry: &Entry) -> Columns<'_> {
             row.dialled = Some(to);
             row.identity = Some(identity);
         }
-        Entry::Answered(at) => {
-            row.kind = "answered";
-            row.at = Some(span(*at));
-        }
+        Entry::Answered(at) => (row.kind, row.at) = ("answered", Some(span(*at))),
         Entry::Line {
             at,
             speaker,
@@ -152,29 +155,19 @@ fn columns(entry: &Entry) -> Columns<'_> {
             row.address = Some(address);
             row.confirmed = Some(*confirmed);
         }
-        Entry::Escalated { reason } => {
-            row.kind = "escalated";
-            row.reason = Some(reason);
-        }
+        Entry::Escalated { reason } => (row.kind, row.reason) = ("escalated", Some(&**reason)),
         Entry::TransferStarted { at, target } => {
-            row.kind = "transfer started";
-            row.at = Some(span(*at));
-            row.title = Some(target);
+            transfer(&mut row, "transfer started", *at, target);
         }
         Entry::TransferEnded {
             at,
             target,
             failure,
         } => {
-            row.kind = "transfer ended";
-            row.at = Some(span(*at));
-            row.title = Some(target);
+            transfer(&mut row, "transfer ended", *at, target);
             row.reason = failure.as_deref();
         }
-        Entry::Turn(ledger) => {
-            row.kind = "turn";
-            row.turn = Some(*ledger);
-        }
+        Entry::Turn(ledger) => (row.kind, row.turn) = ("turn", Some(*ledger)),
         Entry::Ended {
             at,
             outcome,

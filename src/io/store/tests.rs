@@ -76,6 +76,24 @@ fn everything() -> Vec<Entry> {
         Entry::Escalated {
             reason: "wants a person".to_owned(),
         },
+        Entry::TransferStarted {
+            at: seconds(5),
+            target: "the sales team".to_owned(),
+        },
+        Entry::TransferEnded {
+            at: seconds(6),
+            target: "the sales team".to_owned(),
+            failure: Some("busy (486)".to_owned()),
+        },
+        Entry::TransferStarted {
+            at: seconds(7),
+            target: "support".to_owned(),
+        },
+        Entry::TransferEnded {
+            at: seconds(8),
+            target: "support".to_owned(),
+            failure: None,
+        },
         Entry::Turn(TurnLedger {
             turn: 1,
             passages: Some(Duration::from_micros(900)),

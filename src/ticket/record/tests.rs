@@ -80,3 +80,43 @@ fn an_empty_record_answers_every_question() {
     assert!(record.started().is_none() && record.answered().is_none());
     assert!(record.email().is_none() && record.escalation().is_none());
 }
+
+#[test]
+fn a_transfer_that_a_crash_cut_off_is_told_as_what_it_was() {
+    let started = || Entry::TransferStarted {
+        at: Duration::from_secs(3),
+        target: "sales".to_owned(),
+    };
+    let ended = |failure: Option<&str>| Entry::TransferEnded {
+        at: Duration::from_secs(9),
+        target: "sales".to_owned(),
+        failure: failure.map(str::to_owned),
+    };
+    for (entries, reached, words) in [
+        (
+            vec![started()],
+            Reached::Unknown,
+            "was being connected with sales",
+        ),
+        (
+            vec![started(), ended(None)],
+            Reached::Yes,
+            "was connected with sales",
+        ),
+        (
+            vec![started(), ended(Some("busy"))],
+            Reached::No("busy"),
+            "in the middle of the call",
+        ),
+    ] {
+        let mut record = CallRecord::default();
+        entries.into_iter().for_each(|entry| record.push(entry));
+        assert_eq!(record.transfers(), [("sales", reached)]);
+        let interruption = record.interruption();
+        record.push(interruption);
+        let (at, outcome, reason) = record.ended().unwrap();
+        assert!(at >= Duration::from_secs(3));
+        assert_eq!(outcome, Outcome::Interrupted);
+        assert!(reason.ends_with(words), "{reason}");
+    }
+}

@@ -1,0 +1,107 @@
+//! What a call's task holds of its second leg: the media, joined to the caller's when the call says so.
+
+use core::future::pending;
+
+use tokio::sync::mpsc;
+
+use crate::daemon::second_leg::Way;
+use crate::daemon::services::Services;
+use crate::io::clock;
+use crate::io::media_socket::MediaPorts;
+use crate::io::media_thread::{CallMedia, EVENTS, MediaEvent, Mode};
+use crate::io::rings::{RelayEnd, relay};
+use crate::rtp;
+use crate::sdp::Negotiated;
+use crate::sip::SessionId;
+use crate::ticket::CallId;
+
+/// The second leg, if there is one.
+#[derive(Default)]
+pub(crate) struct SecondLeg {
+    session: Option<SessionId>,
+    ports: Option<MediaPorts>,
+    /// The caller's end of the relay, until the two are joined.
+    caller_end: Option<RelayEnd>,
+    events: Option<mpsc::Receiver<MediaEvent>>,
+}
+
+impl SecondLeg {
+    /// Takes the way that the loop has found.
+    pub(crate) fn open(&mut self, way: Way) {
+        self.session = Some(way.session);
+        self.ports = Some(way.ports);
+    }
+
+    /// Its name at the endpoint.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// Starts the stream, which is silent until it is joined, or changes it.
+    pub(crate) fn start(&mut self, services: &Services, call: &CallId, negotiated: &Negotiated) {
+        let Some(session) = self.session else {
+            return;
+        };
+        let taken = match self.ports.take() {
+            Some(ports) => {
+                let (own, caller_end) = relay();
+                let (sender, events) = mpsc::channel(EVENTS);
+                self.caller_end = Some(caller_end);
+                self.events = Some(events);
+                let mut settings = rtp::session::Settings::new(
+                    negotiated.into(),
+                    format!("ringwell-{}-2", call.0),
+                    clock::wallclock(),
+                    clock::seed(),
+                );
+                settings.media_timeout = services.limits.media_timeout;
+                services.media.add(CallMedia {
+                    id: session.0,
+                    ports,
+                    session: settings,
+                    crypto: negotiated.crypto.clone(),
+                    mode: Mode::Relay(own),
+                    events: sender,
+                })
+            }
+            None => services.media.update(session.0, negotiated),
+        };
+        if let Err(error) = taken {
+            log::error!(CALL_ID = call.0.as_str(); "no audio for the second leg: {error}");
+        }
+    }
+
+    /// Lets the caller, whose stream has this name, and the target hear each other.
+    pub(crate) fn join(&mut self, services: &Services, call: &CallId, caller: SessionId) {
+        let Some(end) = self.caller_end.take() else {
+            return;
+        };
+        if let Err(error) = services.media.relay(caller.0, end) {
+            log::error!(CALL_ID = call.0.as_str(); "the two legs do not hear each other: {error}");
+        }
+    }
+
+    /// The next event of its stream.
+    pub(crate) async fn event(&mut self) -> MediaEvent {
+        if self.session.is_none() {
+            return pending().await;
+        }
+        super::next(&mut self.events).await
+    }
+
+    /// Ends the stream and gives the ports back; gives the session that is over.
+    pub(crate) fn close(&mut self, services: &Services) -> Option<SessionId> {
+        let session = self.session.take()?;
+        match self.ports.take() {
+            Some(ports) => ports.release(clock::now()),
+            None => {
+                if let Err(error) = services.media.remove(session.0) {
+                    // Its events go nowhere from now on, which ends it, too.
+                    log::warn!("a stream is not stopped at once: {error}");
+                }
+            }
+        }
+        *self = Self::default();
+        Some(session)
+    }
+}

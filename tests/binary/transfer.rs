@@ -1,0 +1,194 @@
+//! Callers are connected with a person: by REFER, and by a bridge through the box; and come back when nobody
+//! is there.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::answered::heard;
+use crate::lab::{Lab, Process};
+use crate::sipp::{self, Capture};
+
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The neighbour that plays the person.
+const PERSON: u8 = 20;
+
+/// A laboratory with a sales team, reached in this way.
+fn lab(mode: &str) -> Lab {
+    let target = format!(
+        "[{{name = \"the sales team\", uri = \"sip:201@{{net}}.{PERSON}\", mode = \"{mode}\"}}]"
+    );
+    Lab::start(&[("transfer", "target", &target)])
+}
+
+/// SIPp as the person.
+fn person(lab: &Lab, arguments: &[&str]) -> Process {
+    let ip = lab.neighbour(PERSON).to_string();
+    let log = lab.dir.path().join("person.log");
+    let common = ["-i", &ip, "-mi", &ip, "-p", "5060", "-nostdin", "-m", "1"];
+    Process::start("sipp", &[&common, arguments].concat(), &log)
+}
+
+fn scenario(lab: &Lab, name: &str, text: &str) -> String {
+    let path = lab.dir.path().join(name);
+    std::fs::write(&path, text).expect("the scenario is written");
+    path.to_str().expect("a path in UTF-8").to_owned()
+}
+
+/// Ports, sessions and calls are what they were before.
+fn nothing_is_left(lab: &Lab) {
+    lab.is_idle(PATIENCE);
+    let status = lab.until("everything is given back", PATIENCE, |lab| {
+        let status = lab.status();
+        let sessions = &status["transactions"]["sessions"];
+        (*sessions == 0 && status["ports"]["in_use"] == 0 && status["media"]["calls"] == 0)
+            .then_some(status)
+    });
+    assert_eq!(status["counters"]["calls_panicked"], 0, "{status:#}");
+}
+
+fn contents(ticket: &Value) -> &str {
+    ticket["contents"].as_str().expect("contents")
+}
+
+#[test]
+fn a_blind_transfer_by_refer_ends_the_call() {
+    let lab = lab("blind");
+    let target = format!("sip:201@{}", lab.neighbour(PERSON));
+    let text = include_str!("../sipp/rfc3515_blind_transfer.xml");
+    let text = text.replace("TRANSFER_TARGET", &target.replace('.', "[.]"));
+    let path = scenario(&lab, "blind.xml", &text);
+    let gateway = lab.ip.to_string();
+    let capture = Capture::start(&lab, &format!("host {}", lab.neighbour(4)));
+    sipp::sipp(&lab, 4, &["-sf", &path, "-m", "1"]);
+    let capture = capture.finish();
+    assert_eq!(sipp::malformed(&capture, &gateway), "");
+    nothing_is_left(&lab);
+    let ticket = &lab.tickets_are(1, PATIENCE)[0];
+    let contents = contents(ticket);
+    assert!(
+        contents.contains("to the sales team: connected"),
+        "{contents}"
+    );
+    assert_eq!(lab.status()["recent"][0]["outcome"], "escalated");
+}
+
+#[test]
+fn a_bridge_carries_the_callers_words_to_the_person_and_back() {
+    let lab = lab("bridge");
+    lab.knows_articles();
+    let mut person = person(&lab, &["-sn", "uas", "-rtp_echo"]);
+    let gateway = lab.ip.to_string();
+    let capture = Capture::start(&lab, &format!("host {}", lab.neighbour(PERSON)));
+    // The words come back from the person, so the box carries them both ways.
+    let report = lab.call(
+        "assistant",
+        "wait until it stops; say transfer me to the sales team; wait for one moment within 20 s; \
+         wait until it stops; pause 2 s; say seven purple elephants; \
+         wait for seven purple elephants within 10 s; hang up",
+    );
+    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
+    let ended = person.ended(PATIENCE).expect("the person's call is over");
+    assert!(ended.success(), "{ended}\n{}", lab.log());
+    let capture = capture.finish();
+    assert_eq!(sipp::malformed(&capture, &gateway), "");
+    nothing_is_left(&lab);
+    let ticket = &lab.tickets_are(1, PATIENCE)[0];
+    let contents = contents(ticket);
+    assert!(
+        contents.contains("to the sales team: connected"),
+        "{contents}"
+    );
+    assert!(
+        !contents.contains("elephants"),
+        "nobody listens: {contents}"
+    );
+}
+
+#[test]
+fn a_busy_person_brings_the_caller_back_to_the_assistant() {
+    let lab = lab("bridge");
+    lab.knows_articles();
+    let text = include_str!("../sipp/rfc3261_21_4_21_busy.xml");
+    let mut person = person(&lab, &["-sf", &scenario(&lab, "busy.xml", text)]);
+    let report = lab.call(
+        "assistant",
+        "wait until it stops; say i want to talk to a person; wait for line is busy within 20 s; \
+         wait until it stops; say how do i reset my password?; wait for forgot password within 15 s; \
+         wait until it stops; say thank you, that is all, goodbye; wait for hang up",
+    );
+    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
+    let said = heard(&report).join(" ");
+    assert!(said.contains("connect you with the sales team"), "{said}");
+    assert!(person.ended(PATIENCE).is_some_and(|ended| ended.success()));
+    nothing_is_left(&lab);
+    let ticket = &lab.tickets_are(1, PATIENCE)[0];
+    let contents = contents(ticket);
+    assert!(
+        contents.contains("to the sales team: busy (486"),
+        "{contents}"
+    );
+}
+
+#[test]
+fn a_caller_who_hangs_up_while_it_rings_cancels_the_second_call() {
+    let lab = lab("bridge");
+    lab.knows_articles();
+    let text = include_str!("../sipp/rfc3261_9_2_rings_until_cancelled.xml");
+    let mut person = person(&lab, &["-sf", &scenario(&lab, "rings.xml", text)]);
+    let report = lab.call(
+        "assistant",
+        "wait until it stops; say i want to talk to a person; wait for one moment within 20 s; \
+         wait until it stops; pause 3 s; hang up",
+    );
+    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
+    let ended = person.ended(PATIENCE).expect("the person's call is over");
+    assert!(ended.success(), "CANCEL came: {ended}\n{}", lab.log());
+    nothing_is_left(&lab);
+    let ticket = &lab.tickets_are(1, PATIENCE)[0];
+    assert!(
+        contents(ticket).contains("the caller hung up"),
+        "{ticket:#}"
+    );
+}
+
+#[test]
+fn a_kill_while_it_rings_leaves_a_ticket_that_says_so() {
+    let mut lab = lab("bridge");
+    lab.knows_articles();
+    let text = include_str!("../sipp/rfc3261_9_2_rings_until_cancelled.xml");
+    let _person = person(&lab, &["-sf", &scenario(&lab, "rings.xml", text)]);
+    let script = "wait until it stops; say i want to talk to a person; pause 20 s; hang up";
+    let mut caller = lab.caller("assistant", script);
+    let caller = caller.stdout(std::process::Stdio::null()).spawn();
+    let mut caller = caller.expect("the caller runs");
+    lab.until("it rings", Duration::from_secs(30), |lab| {
+        (lab.status()["transactions"]["client_invite"] == 1).then_some(())
+    });
+    lab.kill_gateway();
+    lab.start_gateway();
+    let ticket = &lab.tickets_are(1, PATIENCE)[0];
+    let contents = contents(ticket);
+    assert!(
+        contents.contains("stopped while the caller was being connected with the sales team"),
+        "{contents}"
+    );
+    let _gone = caller.kill();
+    let _status = caller.wait();
+}
+
+#[test]
+fn a_call_to_an_emergency_number_is_refused_so_that_another_route_is_tried() {
+    let mut lab = lab("bridge");
+    lab.expect_alarm("EMERGENCY");
+    for number in ["911", "112", "9911"] {
+        let output = lab.caller(number, "wait for hang up").output();
+        let output = output.expect("the caller runs");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+        assert_eq!(report["status"], 503, "{report:#}");
+    }
+    assert_eq!(lab.status()["counters"]["refused_emergency"], 3);
+    nothing_is_left(&lab);
+    assert!(lab.tickets().is_empty());
+}
