@@ -1,6 +1,6 @@
 //! Keys of a stream in its session description (RFC 4568).
 //!
-//! [`line`] reads and writes `a=crypto`; here is what is known of our own side. Our keys are made of the
+//! [`mod@line`] reads and writes `a=crypto`; here is what is known of our own side. Our keys are made of the
 //! session's seed, one for each time that keys are agreed on, so that no key is ever used twice; a key stays as
 //! long as the peer's stays, so that a refresh of the session leaves the roll-over counters alone.
 

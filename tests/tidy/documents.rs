@@ -37,7 +37,7 @@ fn switched_on(text: &str) -> String {
         line.contains(" = ") && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
     };
     let lines = text.lines().map(|line| match line.strip_prefix('#') {
-        Some(key) if is_key(key) => key,
+        Some(key) if is_key(key) || key.starts_with("[[") => key,
         _ => line,
     });
     lines.collect::<Vec<_>>().join("\n")

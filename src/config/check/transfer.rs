@@ -1,12 +1,11 @@
 //! The rules for whom a caller may be connected with.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Findings;
 use crate::config::{Config, TransferMode, TransferTarget, is_emergency};
-use crate::sip::message::{Scheme, Uri};
 
 /// Longest name of a target: it is spoken, and stands in logs and tickets.
 const NAME_CHARS_MAX: usize = 60;
@@ -88,26 +87,31 @@ fn emergency(key: &str, findings: &mut Findings) {
 }
 
 fn address(config: &Config, mode: TransferMode, text: &str, key: &str, findings: &mut Findings) {
-    let uri = Uri::parse(text.to_owned()).ok();
-    let user = uri.as_ref().and_then(Uri::user_text);
-    if is_emergency(text) || user.is_some_and(|user| is_emergency(&user)) {
+    if is_emergency(text) || is_emergency(&unescaped(text)) {
         return emergency(key, findings);
     }
-    let Some(uri) = uri.filter(|uri| uri.scheme() == Scheme::Sip && uri.host().is_some()) else {
+    let rest = text.strip_prefix("sip:").unwrap_or_default();
+    let (rest, headers) = rest.split_once('?').unwrap_or((rest, ""));
+    let place = rest.rsplit('@').next().unwrap_or_default();
+    let place = place.split(';').next().unwrap_or_default();
+    if place.is_empty() || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return findings.add(
             key,
             "it is no sip: address",
             "write it whole, such as \"sip:201@192.168.1.10\", or use number and line",
         );
-    };
-    if !uri.headers().is_empty() {
+    }
+    if !headers.is_empty() {
         findings.add(
             key,
             "it has headers",
             "write the address without what follows the question mark",
         );
     }
-    let ip = uri.host().and_then(|host| host.ip());
+    let ip = match place.parse::<SocketAddr>() {
+        Ok(address) => Some(address.ip()),
+        Err(_) => place.trim_matches(['[', ']']).parse().ok(),
+    };
     let reached = ip.is_some_and(|ip: IpAddr| config.line_of(ip).is_some());
     if mode != TransferMode::Blind && !reached {
         findings.add(
@@ -116,6 +120,25 @@ fn address(config: &Config, mode: TransferMode, text: &str, key: &str, findings:
             "name an IP address that a [[line]] allows, or use number and line, or mode = \"blind\"",
         );
     }
+}
+
+/// The text with its `%` escapes resolved, as far as they are ASCII (RFC 3261 §25.1).
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part
+            .get(..2)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match code {
+            Some(code) if code.is_ascii() => {
+                plain.push(char::from(code));
+                plain.push_str(&part[2..]);
+            }
+            _ => plain.push_str(part),
+        }
+    }
+    plain
 }
 
 fn extension(number: &str, key: &str, findings: &mut Findings) {

@@ -10,6 +10,9 @@ const LIFETIME_MAX: u32 = 48;
 /// Digits of a tag (RFC 4568 §9.1).
 const TAG_MAX: usize = 9;
 
+/// Length of a suite's name that is repeated in a refusal; the longest registered one has 32.
+const NAME_MAX: usize = 40;
+
 /// What a profile says about encryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sdp) enum Profile {
@@ -147,11 +150,16 @@ impl Media {
         self.crypto_values().filter_map(Line::read)
     }
 
-    /// The names of all suites, for the refusal's log line; never a key.
+    /// The names of all suites, for the refusal's log line; never a key, whatever stands in a name's place.
     fn suites(&self) -> String {
-        let names = self.crypto_values().take(16);
-        let names = names.filter_map(|line| line.split_whitespace().nth(1));
-        let names: Vec<_> = names.filter(|name| !name.contains("inline:")).collect();
+        let is_name = |word: &&str| {
+            let letter =
+                |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+            word.len() <= NAME_MAX && word.bytes().all(letter)
+        };
+        let lines = self.crypto_values().take(16);
+        let names = lines.filter_map(|line| line.split_whitespace().nth(1).filter(is_name));
+        let names: Vec<_> = names.collect();
         if names.is_empty() {
             return "none".to_owned();
         }

@@ -335,7 +335,10 @@ fn nothing_printed_shows_a_key() {
     let mut local = local(SrtpPolicy::Accepted);
     let crypto = taken(&mut local, &offered);
     let ours = base64::encode(&crypto.send_key);
-    let broken = stream("RTP/SAVP", &[&format!("1 inline:{KEY}")]);
+    let broken = stream(
+        "RTP/SAVP",
+        &[&format!("1 inline:{KEY}"), &format!("2 {KEY}")],
+    );
     let refused = answer(&broken, &local).unwrap_err().to_string();
     let printed = format!(
         "{local:?} {crypto:?} {offered:?} {:?} {refused}",
