@@ -101,7 +101,7 @@ fn walk(folder: &Path, files: &mut Vec<File>) {
             continue;
         }
         if path.is_dir() {
-            if !name.starts_with("target") {
+            if folder != root() || !name.starts_with("target") {
                 walk(&path, files);
             }
         } else if let Ok(text) = fs::read_to_string(&path) {

@@ -209,9 +209,9 @@ fn an_offerless_reinvite_while_held_gets_all_we_can() {
     assert_eq!(bench.held(), Some(false));
 }
 
-/// RFC 5407 §3.1.5: UPDATE while our 200 waits for its ACK.
+/// The offer is answered, so nothing forbids it (RFC 3311 §5.2).
 #[test]
-fn section_3_1_5_an_update_before_the_ack_is_answered() {
+fn an_update_before_the_ack_is_answered() {
     let mut bench = Bench::incoming(invite(&[SDP_TYPE], &sdp("192.0.2.1", "")));
     bench.session.accept(bench.now);
     bench.drain();
@@ -262,9 +262,9 @@ fn an_offerless_reinvite_gets_an_offer() {
     );
 }
 
-/// RFC 5407 §3.1.4: our offer is still unanswered.
+/// RFC 5407 §3.1.5: our offer is still unanswered.
 #[test]
-fn section_3_1_4_a_reinvite_while_our_offer_is_open_gets_491() {
+fn section_3_1_5_a_reinvite_while_our_offer_is_open_gets_491() {
     let mut bench = Bench::incoming(invite(&[], ""));
     bench.session.accept(bench.now);
     bench.drain();
