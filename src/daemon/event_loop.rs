@@ -24,11 +24,13 @@ use super::status;
 use crate::io::clock;
 use crate::io::sip_sockets::{RECEIVED_CAPACITY, Received, SipSockets};
 use crate::sip::endpoint::{self, Endpoint};
-use crate::sip::message::{Name, Request, Response, StatusCode};
+use crate::sip::message::{Request, Response, StatusCode};
 use crate::sip::session::{self, Output};
 use crate::sip::{Flow, Random, SessionId, TransactionId};
 use crate::ticket::{CallId, Entry, Outcome};
 
+mod lines;
+mod refuse;
 mod second_legs;
 
 use second_legs::SecondLegs;
@@ -52,9 +54,6 @@ const PRESSED: usize = if RECEIVED_CAPACITY < OUTPUTS_CAPACITY {
 } else {
     OUTPUTS_CAPACITY / 4 * 3
 };
-
-/// Seconds a caller shall wait when we are full (RFC 3261 §20.33).
-const RETRY_AFTER: &str = "10";
 
 /// How often the loop looks at itself when nothing happens: the watchdog's and the shutdown's pace.
 const TICK: Duration = Duration::from_millis(250);
@@ -315,38 +314,6 @@ impl EventLoop {
         self.calls.insert(session, running);
         let handle = self.tasks.spawn(task.run());
         self.task_sessions.insert(handle.id(), session);
-    }
-
-    fn refuse(
-        &mut self,
-        session: SessionId,
-        transaction: TransactionId,
-        (invite, flow): (&Request, Flow),
-        reason: Counter,
-        now: Instant,
-    ) {
-        self.services.metrics.count(reason);
-        let mut response = match reason {
-            // Its line is gone, but calls of its source are still up.
-            Counter::RefusedLine => Response::to_request(invite, StatusCode::FORBIDDEN),
-            _ => Response::to_request(invite, StatusCode::SERVICE_UNAVAILABLE)
-                .with_header(Name::RetryAfter, RETRY_AFTER),
-        };
-        log::warn!(REASON = reason.name(); "a call was refused with {}", response.status.0);
-        if let Some(to) = invite.to() {
-            response
-                .headers
-                .set(Name::To, to.with_tag(&self.random.token()));
-        }
-        self.endpoint.handle_output(
-            session,
-            Output::Respond {
-                transaction,
-                response,
-            },
-            now,
-        );
-        self.endpoint.forget(session, now);
     }
 
     /// Hands an input to a call's task without waiting. A request that finds no room is answered

@@ -283,7 +283,7 @@ async fn a_torn_log_keeps_whole_transactions_only() {
         if cut == log.len() {
             assert_eq!(
                 (record.entries.len(), recovered.calls, tickets.len()),
-                (9, 0, 1)
+                (everything().len(), 0, 1)
             );
         }
         // Answered calls that are over have their ticket, whatever the cut.
@@ -475,12 +475,13 @@ async fn a_row_that_makes_no_sense_does_not_hide_the_others() {
     }
     let damage = "UPDATE entries SET kind = 'riddle' WHERE seq = 2;
         UPDATE entries SET speaker = NULL WHERE seq = 3;
-        UPDATE entries SET outcome = 'unheard of' WHERE seq = 9";
+        UPDATE entries SET outcome = 'unheard of' WHERE kind = 'ended'";
     store
         .run(move |connection| connection.execute_batch(damage))
         .await
         .unwrap();
-    assert_eq!(store.call(id("c1")).await.unwrap().entries.len(), 6);
+    let left = store.call(id("c1")).await.unwrap().entries.len();
+    assert_eq!(left, everything().len() - 3);
 }
 
 #[tokio::test]
@@ -565,7 +566,8 @@ async fn forgetting_spares_calls_whose_ticket_is_not_written() {
     assert_eq!(store.forget(wallclock() - seconds(3600)).await.unwrap(), 0);
     assert_eq!(store.forget(wallclock() + seconds(3600)).await.unwrap(), 1);
     assert!(store.call(id("done")).await.unwrap().entries.is_empty());
-    assert_eq!(store.call(id("pending")).await.unwrap().entries.len(), 9);
+    let pending = store.call(id("pending")).await.unwrap();
+    assert_eq!(pending.entries.len(), everything().len());
     assert_eq!(store.call(id("running")).await.unwrap().entries.len(), 3);
 }
 

@@ -1,0 +1,21 @@
+use super::*;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn the_stronger_origin_stays() {
+    let address = PublicAddress::new(None);
+    assert!(!address.learn(Origin::Peer, ip("192.168.1.20")));
+    assert_eq!(address.known(), None);
+    assert!(address.learn(Origin::Peer, ip("203.0.113.7")));
+    assert!(!address.learn(Origin::Peer, ip("203.0.113.7")), "no news");
+    assert!(address.learn(Origin::Peer, ip("203.0.113.8")), "it changed");
+    assert!(address.learn(Origin::Stun, ip("203.0.113.9")));
+    assert!(!address.learn(Origin::Peer, ip("203.0.113.7")));
+    assert_eq!(address.known(), Some(ip("203.0.113.9")));
+    let configured = PublicAddress::new(Some(ip("10.0.0.1")));
+    assert!(!configured.learn(Origin::Stun, ip("203.0.113.9")));
+    assert_eq!(configured.known(), Some(ip("10.0.0.1")));
+}
