@@ -54,6 +54,8 @@ fn nothing_is_left_of_calls_however_they_end() {
         ("media", "ports", "\"20000-29999\""),
         ("media", "threads", "4"),
         ("media", "timeout_initial", "\"1s\""),
+        ("guard", "calls_per_second", "0"),
+        ("guard", "calls_per_second_overall", "0"),
     ]);
     lab.prompts_are_rendered();
     lab.knows_articles();
