@@ -125,6 +125,13 @@ fn sip(config: &Config, findings: &mut Findings) {
             "write the address peers see, or remove the key",
         );
     }
+    if sip.stun_server.is_some() && sip.listen_udp.is_empty() {
+        findings.add(
+            "sip.stun_server",
+            "there is no UDP address to ask it from",
+            "name one in listen_udp, or remove the key",
+        );
+    }
     if sip.server_name.is_empty() || !sip.server_name.bytes().all(is_token) {
         findings.add(
             "sip.server_name",
@@ -259,6 +266,12 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
                 line.name
             ));
         }
+    }
+    if config.sip.public_address.is_some() && config.sip.stun_server.is_some() {
+        warnings.push(
+            "sip.public_address counts, and not what sip.stun_server says; remove one of them"
+                .to_owned(),
+        );
     }
     let reasons = |effort: Effort| effort != Effort::None;
     if config.model.reasoning_effort.is_some_and(reasons) {

@@ -247,7 +247,8 @@ impl FromStr for Peer {
     }
 }
 
-fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+/// `host` or `host:port`, apart.
+pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     let split = match text.find(']') {
         Some(bracket) => bracket + 1,
         None => text.find(':').unwrap_or(text.len()),

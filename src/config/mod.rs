@@ -16,6 +16,7 @@ mod line;
 mod locate;
 mod secrets;
 mod services;
+mod stun_server;
 mod telephony;
 mod transfer;
 mod values;
@@ -29,7 +30,8 @@ pub use services::{
     Assistant, Dialect, Ear, EarProvider, Effort, Helpdesk, HelpdeskKind, Knowledge, Model,
     Prompts, SystemRole, TicketPolicy, TokenKey, Voice, VoiceProvider,
 };
-pub use telephony::{Calls, Line, LineKind, LineTransport, Media, Sip, UnknownSource};
+pub use stun_server::StunServer;
+pub use telephony::{Calls, Media, Sip, UnknownSource};
 pub use transfer::{Transfer, TransferMode, TransferTarget};
 pub use values::{Cidr, NoSecret, PortRange};
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::stun_server::StunServer;
 use super::values::{PortRange, duration};
 
 /// `[sip]`: where calls come in.
@@ -25,6 +26,8 @@ pub struct Sip {
     pub certificate_key: Option<PathBuf>,
     /// The address peers reach this box at, where it is not the one of its own interface.
     pub public_address: Option<IpAddr>,
+    /// Who is asked for that address.
+    pub stun_server: Option<StunServer>,
     /// What the Server header says.
     pub server_name: String,
     /// What a source address gets that no line allows.
@@ -41,6 +44,7 @@ impl Default for Sip {
             certificate: None,
             certificate_key: None,
             public_address: None,
+            stun_server: None,
             server_name: "Ringwell".to_owned(),
             unknown_source: UnknownSource::Drop,
         }

@@ -78,6 +78,7 @@ fn a_value_of_the_wrong_kind_is_named() {
         ("[media]\nports = \"1-2\"", "media.ports", 6),
         ("[sip]\nlisten_udp = [\"5060\"]", "sip.listen_udp[0]", 6),
         ("[sip]\nunknown_source = \"nod\"", "sip.unknown_source", 6),
+        ("[sip]\nstun_server = \"stun:a:1\"", "sip.stun_server", 6),
         ("[ear]\nkey = \"sk-1234\"", "ear.key", 6),
     ] {
         let found = problems(&changed("[model]", &format!("{text}\n[model]")));

@@ -21,6 +21,7 @@ use super::services::Services;
 use super::shutdown::{Phase, Shutdown};
 use super::signals::{Signal, Signals};
 use super::status;
+use super::stun::{self, Stun};
 use crate::io::clock;
 use crate::io::sip_sockets::{RECEIVED_CAPACITY, Received, SipSockets};
 use crate::sip::endpoint::{self, Endpoint};
@@ -76,7 +77,8 @@ pub(crate) struct EventLoop {
     pub(super) services: Arc<Services>,
     lines: Arc<Lines>,
     registrations: Registrations,
-    endpoint: Endpoint,
+    pub(super) stun: Stun,
+    pub(super) endpoint: Endpoint,
     sockets: SipSockets,
     received: mpsc::Receiver<Received>,
     outputs: mpsc::Receiver<(SessionId, Output)>,
@@ -105,6 +107,7 @@ enum Event {
     Signal(Signal),
     Reread(Read),
     Found(Result<Found, JoinError>),
+    StunFound(Result<stun::Found, JoinError>),
     Due,
 }
 
@@ -112,7 +115,7 @@ impl EventLoop {
     /// A loop over bound sockets.
     pub(crate) fn new(
         services: Arc<Services>,
-        (lines, registrations): (Arc<Lines>, Registrations),
+        (lines, registrations, stun): (Arc<Lines>, Registrations, Stun),
         endpoint: Endpoint,
         (sockets, received): (SipSockets, mpsc::Receiver<Received>),
         questions: mpsc::Receiver<Question>,
@@ -125,6 +128,7 @@ impl EventLoop {
             services,
             lines,
             registrations,
+            stun,
             endpoint,
             sockets,
             received,
@@ -154,6 +158,7 @@ impl EventLoop {
             self.endpoint.handle_timeout(now);
             self.drain_endpoint(now);
             self.drive_registrations(now);
+            self.stun.drive(&self.sockets, now);
             self.tell_watchdog(now);
             if self.step_shutdown(now) {
                 break;
@@ -177,6 +182,7 @@ impl EventLoop {
                     let now = clock::now();
                     self.registrations.on_found(found, &self.sockets, now);
                 }
+                Event::StunFound(found) => self.stun.on_found(found, &self.sockets, clock::now()),
                 Event::Due => {}
             }
         }
@@ -187,6 +193,7 @@ impl EventLoop {
         let machines = [
             self.endpoint.poll_timeout(),
             self.registrations.poll_timeout(),
+            self.stun.poll_timeout(),
         ];
         let due = machines.into_iter().flatten().fold(tick, Instant::min);
         tokio::select! {
@@ -199,6 +206,7 @@ impl EventLoop {
             signal = self.signals.next() => Event::Signal(signal),
             read = self.reload.next() => Event::Reread(read),
             found = self.registrations.next() => Event::Found(found),
+            found = self.stun.next() => Event::StunFound(found),
             () = tokio::time::sleep_until(due.into()) => Event::Due,
         }
     }
@@ -253,9 +261,7 @@ impl EventLoop {
                 self.endpoint.handle_stranger(bytes, flow, now);
             }
             Received::Lost { flow } => self.endpoint.handle_flow_lost(flow, now),
-            Received::Mapped { local, public } => {
-                log::info!(LOCAL:% = local, PUBLIC:% = public; "a STUN server told our public address");
-            }
+            Received::Mapped { local, public } => self.on_mapped(local, public, now),
         }
     }
 
@@ -439,6 +445,7 @@ impl EventLoop {
                 let mut told =
                     status::snapshot(&self.services, &self.sockets, &self.endpoint, state, &calls);
                 told["lines"] = self.registrations.status(now);
+                told["public_address"] = self.public_address_status(now);
                 told["configuration"] = self.reload.status(now);
                 told
             }

@@ -1,21 +1,23 @@
 //! What `ringwell check --live` finds: every outside service and the telephone side asked once, and
 //! said in words what is wrong.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::lines::Lines;
 use super::services;
 use crate::audio::Law;
-use crate::config::{Config, LineTransport, Secrets};
+use crate::config::{Config, Secrets};
 use crate::conversation::{Exchange, Failure, ReplyEvent, ReplyId, ReplyRequest};
 use crate::io::deepgram::rest::Renderer;
 use crate::io::desk::DeskError;
-use crate::io::sip_probe;
 use crate::io::tls::Tls;
-use crate::sip::nat;
-use crate::sip::probe::Answer;
+
+mod telephone;
+
+use telephone::telephone;
 
 /// How long one service may take: longer than any of them needs, shorter than patience.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -58,6 +60,7 @@ pub async fn check(config: &Config, secrets: Secrets, peers: &[SocketAddr]) -> V
         Ok(tls) => tls,
         Err(error) => return vec![Finding::new("TLS", Verdict::Wrong, error.to_string())],
     };
+    let lines = Lines::new(config, &secrets).all();
     let (desk, model, ear, voice) = tokio::join!(
         helpdesk(config, secrets.helpdesk, &tls),
         model(config, secrets.model, &tls),
@@ -65,7 +68,7 @@ pub async fn check(config: &Config, secrets: Secrets, peers: &[SocketAddr]) -> V
         voice(config, secrets.voice, &tls),
     );
     let mut findings = vec![desk, model, ear, voice, ports(config)];
-    findings.extend(telephone(config, peers).await);
+    findings.extend(telephone(config, &lines, peers).await);
     findings
 }
 
@@ -192,92 +195,4 @@ fn ports(config: &Config) -> Finding {
             Finding::new(what, verdict, words)
         }
     }
-}
-
-/// Asks the SIP servers there are.
-async fn telephone(config: &Config, peers: &[SocketAddr]) -> Vec<Finding> {
-    let mut asked = named(config);
-    asked.extend(peers.iter().map(|peer| Peer {
-        what: format!("peer {peer}"),
-        address: *peer,
-        must_answer: true,
-    }));
-    if asked.is_empty() {
-        let words = "no line names a single address; ask one with --peer ADDRESS:PORT";
-        return vec![Finding::new("telephone side", Verdict::Note, words)];
-    }
-    let mut findings = Vec::new();
-    for peer in asked {
-        findings.extend(ask(config, peer).await);
-    }
-    findings
-}
-
-/// A SIP server to ask.
-struct Peer {
-    what: String,
-    address: SocketAddr,
-    /// Whether silence is a fault. Not every trunk answers OPTIONS.
-    must_answer: bool,
-}
-
-/// The servers that the lines name by a single address.
-fn named(config: &Config) -> Vec<Peer> {
-    let lines = config.line.iter().filter(|line| {
-        let transport = line.transport;
-        matches!(transport, LineTransport::Any | LineTransport::Udp)
-    });
-    let peers = lines.flat_map(|line| {
-        let single = line.allow.iter().filter_map(|network| network.single());
-        single.map(move |ip| Peer {
-            what: format!("line {}", line.name),
-            address: SocketAddr::new(ip, 5060),
-            must_answer: false,
-        })
-    });
-    peers.collect()
-}
-
-async fn ask(config: &Config, peer: Peer) -> Vec<Finding> {
-    let address = peer.address;
-    let public = |_: IpAddr| {
-        let configured = config.sip.public_address;
-        configured.filter(|_| nat::is_outside(address.ip()))
-    };
-    match sip_probe::ask(address, public).await {
-        Ok(Some((answer, _))) => told(&peer.what, address, answer),
-        Ok(None) => {
-            let verdict = if peer.must_answer {
-                Verdict::Wrong
-            } else {
-                Verdict::Note
-            };
-            let words = format!(
-                "{address} does not answer OPTIONS over UDP; is the address right, and is no firewall in between?"
-            );
-            vec![Finding::new(peer.what, verdict, words)]
-        }
-        Err(error) => {
-            let words = format!("there is no way to {address}: {error}");
-            vec![Finding::new(peer.what, Verdict::Wrong, words)]
-        }
-    }
-}
-
-/// What an answer says, sentence by sentence.
-fn told(what: &str, address: SocketAddr, answer: Answer) -> Vec<Finding> {
-    let seen = answer
-        .seen_as
-        .map_or_else(String::new, |seen| format!(", and sees us at {seen}"));
-    let words = format!("{address} answers {}{seen}", answer.status);
-    let mut findings = vec![Finding::new(what, Verdict::Fine, words)];
-    findings.extend(answer.findings.iter().map(|finding| {
-        let verdict = if finding.is_fault() {
-            Verdict::Wrong
-        } else {
-            Verdict::Note
-        };
-        Finding::new(what, verdict, finding.to_string())
-    }));
-    findings
 }

@@ -31,6 +31,7 @@ mod services;
 mod shutdown;
 mod signals;
 mod status;
+mod stun;
 mod wording;
 
 use event_loop::{EventLoop, QUESTIONS_CAPACITY, Question};
@@ -41,6 +42,7 @@ use reload::Reload;
 pub use reload::Reread;
 use services::Services;
 use signals::Signals;
+use stun::Stun;
 
 /// How long tickets may take to reach the helpdesk after the last call; the rest waits on disk for
 /// the next start.
@@ -70,6 +72,7 @@ pub async fn run(config: Config, secrets: Secrets, reread: Reread) -> anyhow::Re
         config.sip.server_name.clone(),
         Random::new(clock::seed()),
     );
+    let stun = Stun::new(config.sip.stun_server.clone(), Resolver::system(), start);
     let settings = endpoint::Settings {
         server_name: config.sip.server_name.clone(),
         via_host: config.sip.public_address.map(Into::into),
@@ -85,7 +88,7 @@ pub async fn run(config: Config, secrets: Secrets, reread: Reread) -> anyhow::Re
     );
     let event_loop = EventLoop::new(
         Arc::clone(&services),
-        (lines, registrations),
+        (lines, registrations, stun),
         endpoint,
         sockets,
         questions,

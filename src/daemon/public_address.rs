@@ -1,7 +1,10 @@
 //! The address by which the internet reaches this box: configured, or found out.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use serde_json::{Value, json};
 
 use super::event_loop::EventLoop;
 use crate::sip::nat;
@@ -19,6 +22,17 @@ pub(crate) enum Origin {
     Stun,
     /// The configuration.
     Configured,
+}
+
+impl Origin {
+    /// Its name in the status.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Stun => "stun",
+            Self::Configured => "configuration",
+        }
+    }
 }
 
 /// What is known.
@@ -39,6 +53,11 @@ impl PublicAddress {
         known.map(|(_, address)| address)
     }
 
+    fn origin(&self) -> Option<Origin> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.map(|(origin, _)| origin)
+    }
+
     /// Takes what was found out; true when the address has changed. An address of an office's own
     /// networks says only that there is no router on the way to who told it.
     pub(crate) fn learn(&self, origin: Origin, address: IpAddr) -> bool {
@@ -56,6 +75,26 @@ impl PublicAddress {
 }
 
 impl EventLoop {
+    /// A STUN server has seen the socket at `local`.
+    pub(super) fn on_mapped(&mut self, local: SocketAddr, public: SocketAddr, now: Instant) {
+        log::debug!(LOCAL:% = local, PUBLIC:% = public; "a STUN server has answered");
+        self.stun.on_answer(public, now);
+        self.learn_public_address(Origin::Stun, public.ip());
+    }
+
+    /// For `ringwell status`.
+    pub(super) fn public_address_status(&self, now: Instant) -> Value {
+        let public = &self.services.public_address;
+        let mut told = json!({
+            "address": public.known().map(|address| address.to_string()),
+            "told_by": public.origin().map(Origin::name),
+        });
+        if let (Value::Object(told), Value::Object(stun)) = (&mut told, self.stun.status(now)) {
+            told.extend(stun);
+        }
+        told
+    }
+
     /// What somebody found out about our public address: later calls and requests tell it.
     pub(super) fn learn_public_address(&mut self, origin: Origin, address: IpAddr) {
         let public = &self.services.public_address;

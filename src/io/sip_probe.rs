@@ -9,8 +9,9 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use super::clock;
-use crate::sip::Random;
+
 use crate::sip::probe::{Answer, Probe};
+use crate::sip::{Random, stun};
 
 /// When the question is sent again: Timer E of RFC 3261 §17.1.2.2.
 const PAUSES: [Duration; 3] = [
@@ -50,6 +51,36 @@ pub async fn ask(
         };
         if let Ok(answer) = timeout(pause, answer).await {
             return Ok(Some((answer?, local)));
+        }
+    }
+    Ok(None)
+}
+
+/// Where a STUN server sees a socket of ours (RFC 8489); `None` when it does not tell in time.
+///
+/// # Errors
+/// When there is no way to the server, or it says at once that nothing listens there.
+pub async fn ask_stun(server: SocketAddr) -> io::Result<Option<SocketAddr>> {
+    let socket = UdpSocket::bind(SocketAddr::new(way_to(server).await?, 0)).await?;
+    socket.connect(server).await?;
+    let mut id = stun::Id::default();
+    let random = clock::seed();
+    let random = random.iter().flat_map(|half| half.to_be_bytes());
+    id.iter_mut().zip(random).for_each(|(to, from)| *to = from);
+    let mut buffer = vec![0; ANSWER_BYTES_MAX];
+    for pause in PAUSES {
+        socket.send(&stun::request(id)).await?;
+        let answer = async {
+            loop {
+                let length = socket.recv(&mut buffer).await?;
+                let answer = stun::answer(&buffer[..length]);
+                if let Some(answer) = answer.filter(|answer| answer.id == id) {
+                    return io::Result::Ok(answer.mapped);
+                }
+            }
+        };
+        if let Ok(answer) = timeout(pause, answer).await {
+            return answer;
         }
     }
     Ok(None)

@@ -1,11 +1,13 @@
 //! Floods and strangers: whoever may call is served, whoever may not is told of in the log, and
 //! fail2ban reads it.
 
+use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::lab::{Lab, wait};
+use crate::sipp::sipp;
 
 fn socket(lab: &Lab, host: u8) -> UdpSocket {
     let socket = UdpSocket::bind((lab.neighbour(host), 0)).expect("a socket");
@@ -110,27 +112,33 @@ fn scan(socket: &UdpSocket) -> Vec<Option<String>> {
     answers.collect()
 }
 
-/// The addresses that the filter finds in a log.
+/// The addresses that the filter finds in a log: by its expression alone, and by fail2ban where it is
+/// installed.
 fn banned(lab: &Lab, mode: &str) -> Vec<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/config/fail2ban");
     let log = lab.dir.path().join("gateway.log");
     std::fs::write(&log, lab.log()).expect("the log is written");
-    let output = Command::new("fail2ban-regex")
-        .args(["-o", "ip", log.to_str().expect("a path in UTF-8")])
-        .arg(format!("{folder}/filter.d/ringwell.conf[mode={mode}]"))
-        .output();
-    let output = match output {
-        Ok(output) => output,
-        // Without it the expression itself is applied.
-        Err(_) => Command::new("python3")
-            .args(["-c", FILTER, folder, mode])
-            .arg(&log)
-            .output()
-            .expect("fail2ban or Python"),
+    let arguments = ["-c", FILTER, folder, mode];
+    let alone = found_by(Command::new("python3").args(arguments).arg(&log));
+    let alone = alone.expect("Python is installed");
+    let filter = format!("{folder}/filter.d/ringwell.conf[mode={mode}]");
+    let arguments = ["-o", "ip"];
+    let mut whole = Command::new("fail2ban-regex");
+    if let Some(whole) = found_by(whole.args(arguments).arg(&log).arg(filter)) {
+        assert_eq!(whole, alone);
+    }
+    alone
+}
+
+/// What a program prints, line by line; `None` when it is not installed.
+fn found_by(command: &mut Command) -> Option<Vec<String>> {
+    let output = match command.output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        output => output.expect("it runs"),
     };
     assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().map(|line| line.trim().to_owned()).collect()
+    let text = String::from_utf8_lossy(&output.stdout);
+    Some(text.lines().map(|line| line.trim().to_owned()).collect())
 }
 
 /// The filter's expression on a log, in Python, as fail2ban applies it.
@@ -209,32 +217,47 @@ fn where_strangers_are_told_403_the_line_says_what_they_asked() {
     assert_eq!(banned(&lab, "normal").len(), 3);
 }
 
-/// Everything answered to an INVITE until its final response, without what is different in each call.
+/// Everything answered to an INVITE until its final response, without what is different in each call. The
+/// number is the host's, since the same Call-ID from elsewhere is a loop (RFC 3261 §8.2.2.2).
 fn answers_to(lab: &Lab, host: u8, user: &str) -> Vec<String> {
+    let number = usize::from(host);
     let socket = socket(lab, host);
     let patience = Some(Duration::from_secs(5));
     socket.set_read_timeout(patience).expect("a socket option");
-    let invite = request(&socket, "INVITE", user, 1);
+    let invite = request(&socket, "INVITE", user, number);
     socket.send(invite.as_bytes()).expect("sent");
     let mut told = Vec::new();
     while let Some(answer) = answer(&socket) {
         let is_final = !answer.starts_with("SIP/2.0 1");
         let own = socket.local_addr().expect("an address").to_string();
-        let kept = answer
-            .lines()
-            .filter(|line| !line.starts_with("o=") && !line.starts_with("m="));
-        for line in kept {
+        let mut values = vec![
+            (own.clone(), "OWN".to_owned()),
+            (format!("sip:{user}@"), "sip:USER@".to_owned()),
+            (format!("z9hG4bKg{number}"), "BRANCH".to_owned()),
+            (format!("Call-ID: g{number}"), "Call-ID: OWN".to_owned()),
+        ];
+        if let Some((ip, port)) = own.rsplit_once(':') {
+            values.push((format!("rport={port}"), "rport=OWN".to_owned()));
+            values.push((format!("received={ip}"), "received=OWN".to_owned()));
+        }
+        // The session's number has as many digits as it likes.
+        let random = ["o=", "Content-Length: 2"];
+        let is_kept = |line: &&str| !random.iter().any(|start| line.starts_with(start));
+        for line in answer.lines().filter(is_kept) {
             let line = line.split(";tag=").next().unwrap_or_default();
-            let line = line
-                .replace(&own, "OWN")
-                .replace(&format!("sip:{user}@"), "sip:USER@");
-            let line = line.split(";received=").next().unwrap_or_default();
-            told.push(line.to_owned());
+            let port = line
+                .strip_prefix("m=audio ")
+                .and_then(|it| it.split(' ').next());
+            let line = port.map_or(line.to_owned(), |port| line.replacen(port, "PORT", 1));
+            let line = values
+                .iter()
+                .fold(line, |line, (own, name)| line.replace(own, name));
+            told.push(line);
         }
         if is_final {
             let to = answer.lines().find(|line| line.starts_with("To:"));
             let to = to.unwrap_or_default();
-            let ack = request(&socket, "ACK", user, 1);
+            let ack = request(&socket, "ACK", user, number);
             let old = ack
                 .lines()
                 .find(|line| line.starts_with("To:"))
@@ -254,4 +277,84 @@ fn an_unknown_user_is_answered_as_a_known_one() {
     let unknown = answers_to(&lab, 7, "nobody-4711");
     assert!(known.len() > 10, "{known:#?}");
     assert_eq!(known, unknown);
+}
+
+fn scenario(lab: &Lab, host: u8, name: &str, arguments: &[&str]) {
+    let path = format!("{}/tests/sipp/{name}.xml", env!("CARGO_MANIFEST_DIR"));
+    let limits = [
+        "-recv_timeout",
+        "10000",
+        "-timeout",
+        "60s",
+        "-timeout_error",
+    ];
+    let all = [&["-sf", &path, "-trace_logs"][..], &limits, arguments];
+    sipp(lab, host, &all.concat());
+}
+
+/// Lines that SIPp's scenario wrote with `log`.
+fn logged(lab: &Lab) -> Vec<String> {
+    let files = std::fs::read_dir(lab.dir.path()).expect("the laboratory's folder");
+    let logs = files.flatten().map(|file| file.path());
+    let logs = logs.filter(|path| path.to_string_lossy().ends_with("_logs.log"));
+    let texts = logs.map(|path| std::fs::read_to_string(path).expect("a log"));
+    let texts: Vec<String> = texts.collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn above_the_rate_calls_are_told_when_to_come_again() {
+    let lab = Lab::start(&[
+        ("guard", "calls_per_second", "10"),
+        ("guard", "burst", "\"1s\""),
+    ]);
+    let all_at_once = ["-r", "1000", "-m", "16"];
+    scenario(&lab, 8, "rfc3261_21_5_4_overload", &all_at_once);
+    let told = logged(&lab);
+    let told = told.iter().filter(|line| line.contains("503 Retry-After:"));
+    let refused = told.count();
+    assert!((3..=6).contains(&refused), "{refused} of 16");
+    let status = lab.status();
+    let refusals = &status["refusals"];
+    assert_eq!(refusals["rate"], refused, "{status:#}");
+    assert_eq!(refusals["flood"], serde_json::Value::Null, "{status:#}");
+    let answered = &status["counters"]["calls_answered"];
+    assert_eq!(*answered, 16 - refused, "{status:#}");
+    let expected = " REASON=rate METHOD=INVITE TRANSPORT=udp";
+    let lines = lines_of(&lab, 8);
+    assert_eq!(lines.len(), refused, "{lines:#?}");
+    let as_expected = |line: &String| line.ends_with(expected);
+    assert!(lines.iter().all(as_expected), "{lines:#?}");
+    lab.is_idle(Duration::from_secs(20));
+}
+
+/// The ticket of one call from a line that is trusted or not.
+fn ticket_of_asserted(trusted: &str) -> String {
+    let lab = Lab::start(&[("line", "trust_identity", trusted)]);
+    scenario(&lab, 8, "rfc3325_asserted_identity", &["-m", "1"]);
+    let ticket = &lab.tickets_are(1, Duration::from_secs(20))[0];
+    ticket["contents"].as_str().expect("contents").to_owned()
+}
+
+#[test]
+fn who_calls_is_believed_on_a_trusted_line_alone() {
+    let asserted = [
+        "Jane Doe",
+        "+15550100199",
+        "told by the network",
+        "verified by the provider",
+    ];
+    let ticket = ticket_of_asserted("true");
+    for words in asserted {
+        assert!(ticket.contains(words), "{words} in {ticket}");
+    }
+    assert!(ticket.contains("+15550100101 (no-answer)"), "{ticket}");
+    let provider_call = "CA00112233445566778899aabbccddeeff";
+    assert!(ticket.contains(provider_call), "{ticket}");
+    let ticket = ticket_of_asserted("false");
+    for words in asserted {
+        assert!(!ticket.contains(words), "{words} in {ticket}");
+    }
+    assert!(ticket.contains("7001"), "{ticket}");
 }

@@ -1,6 +1,6 @@
 //! `ringwell check --live`: in words what is wrong, and nothing where nothing is.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,7 +91,7 @@ fn what_cannot_be_reached_is_called_so() {
 #[test]
 fn a_service_without_a_trusted_certificate_is_called_so() {
     let lab = Lab::start(&[]);
-    let listener = std::net::TcpListener::bind((lab.ip, 8998)).expect("a port");
+    let listener = TcpListener::bind((lab.ip, 8998)).expect("a port");
     let ca = rcgen::generate_simple_self_signed(vec![lab.ip.to_string()]).expect("a certificate");
     let settings = rustls::ServerConfig::builder_with_provider(Arc::new(
         rustls::crypto::ring::default_provider(),
@@ -203,8 +203,47 @@ fn a_router_that_rewrites_sip_is_called_one() {
 }
 
 #[test]
+fn each_line_s_registrar_or_peer_is_asked() {
+    let lab = Lab::start(&[]);
+    let registrar = Behind::start(&lab, 15, answer);
+    let _silent = UdpSocket::bind((lab.neighbour(16), 5060)).expect("a port");
+    let listening = TcpListener::bind((lab.neighbour(17), 5060)).expect("a port");
+    let by_tcp = listening.local_addr().expect("an address").to_string();
+    let silent = format!("{}:5060", lab.neighbour(16));
+    let closed = format!("{}:5060", lab.neighbour(18));
+    lab.configure(|file| {
+        let line = |name: &str, kind: &str, key: &str, place: &str| {
+            let text = format!(
+                "name = {name:?}\nkind = {kind:?}\nuser = \"100\"\npassword = \"none\"\n{key} = {place:?}"
+            );
+            toml::Value::Table(text.parse().expect("a line in TOML"))
+        };
+        let lines = vec![
+            line("good", "register", "registrar", &registrar.address),
+            line("mute", "register", "registrar", &silent),
+            line("stream", "trunk", "peer", &format!("sip:{by_tcp};transport=tcp")),
+            line("shut", "trunk", "peer", &format!("sip:{closed};transport=tcp")),
+            line("lost", "trunk", "peer", "no-such-host.invalid"),
+        ];
+        file.insert("line".to_owned(), toml::Value::Array(lines));
+    });
+    let (code, said) = check(&lab, &[]);
+    assert_eq!(code, Some(69), "{said}");
+    let told = words(&said, "ok", "line good");
+    assert!(told.contains("answers 200, and sees us at 127."), "{said}");
+    let told = words(&said, "WRONG", "line mute");
+    assert!(told.contains("does not answer OPTIONS"), "{said}");
+    let told = words(&said, "ok", "line stream");
+    assert!(told.contains("takes connections (TCP)"), "{said}");
+    let told = words(&said, "WRONG", "line shut");
+    assert!(told.contains("takes no connections (TCP)"), "{said}");
+    let told = words(&said, "WRONG", "line lost");
+    assert!(told.contains("no-such-host.invalid"), "{said}");
+}
+
+#[test]
 fn ports_that_others_hold_are_counted() {
-    let lab = Lab::start(&[("media", "ports", "\"24000-24003\"")]);
+    let lab = Lab::start(&[("media", "ports", "\"24000-24003\""), ("calls", "max", "1")]);
     let _held = UdpSocket::bind((lab.ip, 24_001)).expect("a port");
     let (code, said) = check(&lab, &[]);
     assert_eq!(code, Some(0), "{said}");

@@ -13,6 +13,8 @@ mod live;
 mod phones;
 mod reload;
 mod sipp;
+mod soak;
+mod stun;
 mod tls;
 mod torture;
 mod transfer;

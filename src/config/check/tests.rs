@@ -65,6 +65,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "sip.public_address",
         "reach",
     ),
+    (
+        "[sip]\nlisten_udp = []\nstun_server = \"stun.example.com\"",
+        "sip.stun_server",
+        "no UDP address",
+    ),
     ("[sip]\nserver_name = \"a b\"", "sip.server_name", "Server"),
     (
         "[[line]]\nname = \"a b\"\nallow = [\"10.0.0.1\"]",

@@ -12,9 +12,10 @@ use serde_json::{Map, Value};
 const HEAD: [&str; 3] = ["version", "state", "uptime_s"];
 
 /// What stands first, as far as it is there; others follow by name.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "listening",
     "lines",
+    "public_address",
     "configuration",
     "calls_max",
     "calls",
