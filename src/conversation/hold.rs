@@ -1,12 +1,14 @@
 //! The caller has put us on hold. Whoever hears us then is nobody, so nothing is said and nothing
 //! that is heard (music, mostly) is taken for the caller's words. When the caller is back we listen;
 //! who says nothing for a while is asked as always.
+//!
+//! A telephone that is asked to call somebody (REFER) holds our call meanwhile: that stops no transfer.
 
 use std::time::Instant;
 
 use super::timer::Timer;
 use super::turn::{Conversation, State};
-use super::{Failure, Heard, Service};
+use super::{Failure, Heard, Service, Unreached};
 
 /// What is remembered of a hold.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,8 @@ pub(super) struct Hold {
     foreign_turn: bool,
     /// A service was lost meanwhile: to be told when the caller is back.
     lost: Option<(Service, Failure)>,
+    /// A person was not reached meanwhile: to be told when the caller is back.
+    unreached: Option<(Unreached, String)>,
 }
 
 impl Conversation {
@@ -33,14 +37,17 @@ impl Conversation {
         }
     }
 
-    /// Stops, and drops what was being prepared. A goodbye that was begun ends the call.
+    /// Stops, and drops what was being prepared, but not a transfer under way. A goodbye that was begun ends
+    /// the call.
     fn fall_silent(&mut self) {
         self.hold.greets |= self.timers.is_armed(Timer::LeadIn);
         self.timers.disarm(Timer::LeadIn);
         self.timers.disarm(Timer::CallerTurn);
         self.hold.foreign_turn = self.caller.is_some();
         self.keep_unfinished_turn();
-        self.cancel_answer();
+        if !matches!(&self.state, State::Connecting(it) if it.is_under_way()) {
+            self.cancel_answer();
+        }
         self.stop_speaking();
     }
 
@@ -49,6 +56,9 @@ impl Conversation {
             self.fail(service, &failure, now);
         } else if std::mem::take(&mut self.hold.greets) {
             self.arm_lead_in(now);
+        }
+        if let Some((why, reason)) = self.hold.unreached.take() {
+            self.on_unreached(why, &reason, now);
         }
     }
 
@@ -79,6 +89,14 @@ impl Conversation {
             self.hold.lost.get_or_insert((service, failure.clone()));
         }
         waits
+    }
+
+    /// Keeps the news that a person was not reached for later, if nobody would hear of it now.
+    pub(super) fn postpones_unreached(&mut self, why: Unreached, reason: &str) -> bool {
+        if self.hold.is_on {
+            self.hold.unreached = Some((why, reason.to_owned()));
+        }
+        self.hold.is_on
     }
 }
 

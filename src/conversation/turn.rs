@@ -147,6 +147,7 @@ impl Conversation {
             Input::Failed(service, failure) => self.fail(service, &failure, now),
             Input::Connecting(name) => self.on_connecting(name),
             Input::Connected => self.on_connected(now),
+            Input::Unreached(why, reason) if self.postpones_unreached(why, &reason) => {}
             Input::Unreached(why, reason) => self.on_unreached(why, &reason, now),
             Input::Drain => self.drain(now),
             Input::HungUp => self.on_hung_up(now),

@@ -362,3 +362,35 @@ fn somebody_outside_may_have_the_caller_connected() {
     over.give(Input::Connecting("sales".to_owned()));
     assert_eq!(over.commands.len(), commands);
 }
+
+/// As telephones do that are asked to call somebody else.
+#[test]
+fn a_hold_stops_no_transfer_and_who_comes_back_is_told_how_it_went() {
+    let mut bench = Bench::under_way(&["sales"]);
+    bench.give(Input::Held(true));
+    let spoken = bench.spoken().len();
+    bench.pass(20_000);
+    assert!(!bench.has(&Command::CancelTransfer));
+    bench.give(Input::Unreached(Unreached::Busy, "busy (486)".to_owned()));
+    bench.pass(20_000);
+    assert_eq!(bench.spoken().len(), spoken, "nobody hears it");
+    bench.give(Input::Held(false));
+    let prompts = Settings::default().prompts;
+    assert_eq!(
+        bench.spoken()[spoken..],
+        [prompts.transfer_busy, prompts.transfer_offer]
+    );
+
+    let mut bench = Bench::under_way(&["sales"]);
+    bench.give(Input::Held(true));
+    bench.give(Input::Connected);
+    assert!(bench.talk.is_over());
+    assert!(!bench.has(&Command::CancelTransfer));
+
+    // What is only announced is dropped.
+    let mut bench = Bench::new(&["sales"]);
+    bench.says("I want to talk to a person");
+    bench.give(Input::Held(true));
+    bench.pass(20_000);
+    assert_eq!(bench.transfers(), [""; 0]);
+}
