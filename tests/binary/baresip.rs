@@ -32,11 +32,16 @@ impl Baresip {
         says: &Path,
         parameters: &str,
     ) -> Self {
+        let account = format!("<sip:phone@{ip};transport={transport}>;regint=0{parameters}");
+        Self::start_as(folder, ip, says, &account)
+    }
+
+    /// The same with an account of its own: `<sip:201@pbx.test>;auth_user=201;regint=60`.
+    pub fn start_as(folder: &Path, ip: Ipv4Addr, says: &Path, account: &str) -> Self {
         std::fs::create_dir_all(folder).expect("the folder can be made");
         std::fs::write(folder.join("config"), config(ip, folder, says)).expect("config is written");
         let account = format!(
-            "<sip:phone@{ip};transport={transport}>;regint=0;answermode=auto;dtmfmode=rtpevent;\
-             audio_codecs=PCMU/8000/1,PCMA/8000/1{parameters}\n"
+            "{account};answermode=auto;dtmfmode=rtpevent;audio_codecs=PCMU/8000/1,PCMA/8000/1\n"
         );
         std::fs::write(folder.join("accounts"), account).expect("accounts are written");
         let path = folder.to_str().expect("a path in UTF-8");

@@ -13,13 +13,15 @@ use crate::lab::{Lab, Process, RINGWELL, wait};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running Kamailio. Its workers end with it.
-struct Kamailio {
+pub struct Kamailio {
     process: Process,
-    ip: Ipv4Addr,
+    /// Its address.
+    pub ip: Ipv4Addr,
 }
 
 impl Kamailio {
-    fn start(lab: &Lab) -> Self {
+    /// Starts one.
+    pub fn start(lab: &Lab) -> Self {
         let ip = lab.neighbour(10);
         let path = |name: &str| lab.dir.path().join(name);
         let (file, folder) = (path("kamailio.cfg"), path("kamailio"));
@@ -67,7 +69,7 @@ fn certificate(folder: &Path, name: &str) {
 }
 
 /// A line that registers there as one of its users.
-fn extension(lab: &Lab, name: &str, user: &str, password: &str, transport: &str) -> String {
+pub fn extension(lab: &Lab, name: &str, user: &str, password: &str, transport: &str) -> String {
     let file = lab.dir.path().join(format!("{name}.password"));
     std::fs::write(&file, password).expect("the password is written");
     let mode = std::fs::Permissions::from_mode(0o600);
@@ -80,7 +82,7 @@ fn extension(lab: &Lab, name: &str, user: &str, password: &str, transport: &str)
 }
 
 /// A call to a user of Kamailio, and its report.
-fn call(lab: &Lab, kamailio: &Kamailio, user: &str, script: &str) -> Value {
+pub fn call(lab: &Lab, kamailio: &Kamailio, user: &str, script: &str) -> Value {
     let target = format!("sip:{user}@{}:5060", kamailio.ip);
     let output = Command::new(RINGWELL)
         .args(["call", &target, "--script", script, "--json"])

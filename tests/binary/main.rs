@@ -18,3 +18,4 @@ mod stun;
 mod tls;
 mod torture;
 mod transfer;
+mod transfer_phones;

@@ -22,7 +22,12 @@ pub fn read(samples: &[i16]) -> String {
 
 /// A WAV file of silence, a text, and silence.
 pub fn says(lab: &Lab, text: &str) -> PathBuf {
-    let path = lab.dir.path().join("says.wav");
+    says_after(lab, "says.wav", 9, text)
+}
+
+/// The same in a file of this name, with so many seconds of silence first.
+pub fn says_after(lab: &Lab, name: &str, seconds: usize, text: &str) -> PathBuf {
+    let path = lab.dir.path().join(name);
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: 8000,
@@ -30,7 +35,7 @@ pub fn says(lab: &Lab, text: &str) -> PathBuf {
         sample_format: hound::SampleFormat::Int,
     };
     let mut wav = hound::WavWriter::create(&path, spec).expect("a WAV file");
-    let silence = vec![0; 8000 * 9];
+    let silence = vec![0; 8000 * seconds];
     let text = if text.is_empty() {
         Vec::new()
     } else {
@@ -118,6 +123,38 @@ fn baresip_over_udp_is_hung_up_on() {
 #[test]
 fn baresip_over_tcp_is_hung_up_on() {
     is_hung_up_on("tcp");
+}
+
+/// A port for SIP that no other laboratory of this run uses; audio has those above it.
+pub fn phone_port(lab: &Lab) -> u16 {
+    let [_, network, laboratory, _] = lab.ip.octets();
+    42_000 + u16::from(laboratory) * 20 + u16::from(network % 2) * 10
+}
+
+#[test]
+fn linphone_hears_the_greeting_holds_resumes_presses_a_key_and_hangs_up() {
+    let lab = Lab::start(&[]);
+    let says = says(&lab, "");
+    let folder = lab.dir.path().join("linphone");
+    let mut phone = Linphone::start(&folder, phone_port(&lab), &says, "");
+    phone.command(&format!("call {}", lab.uri("assistant")));
+    phone.wait_for("Media streams established");
+    lasts(&lab, 6);
+    let greeting = read(&phone.heard());
+    phone.command("pause 1");
+    phone.wait_for("is now paused");
+    lasts(&lab, 9);
+    phone.command("resume 1");
+    lasts(&lab, 10);
+    phone.command("0");
+    lasts(&lab, 18);
+    phone.command("terminate");
+    phone.wait_for("ended");
+    lab.is_idle(PATIENCE);
+    assert!(greeting.contains("how can i help you?"), "{greeting}");
+    let after = read(&phone.heard());
+    assert!(after.contains("what is your e-mail address?"), "{after}");
+    lab.tickets_are(1, PATIENCE);
 }
 
 /// Held in the middle of the greeting, for longer than a silent caller is waited for.
