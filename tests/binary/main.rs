@@ -10,6 +10,7 @@ mod faults;
 mod kamailio;
 mod lab;
 mod live;
+mod outgoing;
 mod phones;
 mod reload;
 mod sipp;
