@@ -104,7 +104,7 @@ impl Person {
         let ask = format!("wait until it stops; say transfer me to {}", self.name);
         let then = match self.ticket {
             CONNECTED => "wait for one moment within 30 s; wait until it stops; pause 5 s; hang up",
-            it if it.starts_with("no answer") => {
+            it if it.starts_with("nobody answered") => {
                 "wait for nobody answers just now within 40 s; hang up"
             }
             _ => "wait for could not reach anybody within 40 s; hang up",
@@ -255,7 +255,7 @@ fn callers_come_back_from_people_who_are_not_reached() {
         Person::new(
             "kilo",
             "rfc3261_9_1_cancel_at_ring_time_out",
-            "no answer (nobody answered in time",
+            "nobody answered in time",
         ),
         Person::new(
             "lima",
