@@ -415,6 +415,9 @@ impl Endpoint {
         else {
             return;
         };
+        if let ClientEvent::Response(response) = &event {
+            self.watch_final(session, response);
+        }
         let failed = |status| Input::Failed {
             transaction,
             status,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::sessions::Record;
 use super::{Endpoint, Machine};
 use crate::sip::dialog::Dialog;
-use crate::sip::message::{CSeq, Method, Name, Reason, Request, Response, StatusCode};
+use crate::sip::message::{CSeq, Method, Name, NameAddr, Reason, Request, Response, StatusCode};
 use crate::sip::next_hop::{Path, next_hop};
 use crate::sip::{Flow, SessionId, TransactionId};
 
@@ -37,6 +37,22 @@ impl Farewell {
         set_cseq(&mut bye, ack.cseq()?.number.saturating_add(1));
         Some(Self { bye, flow })
     }
+
+    /// The peer is to be found elsewhere from now on (RFC 3261 §12.2.1.2, §12.2.2). Behind a strict router
+    /// of RFC 2543 the Request-URI is not its address, and stays.
+    fn move_to(&mut self, contact: Option<NameAddr>, heard: Flow) {
+        let routes = self.bye.headers.addresses(&Name::Route);
+        let strict = routes
+            .first()
+            .is_some_and(|it| !it.uri.params().contains("lr"));
+        let Some(contact) = contact.filter(|_| !strict) else {
+            return;
+        };
+        self.bye.uri = contact.uri.without_headers();
+        if routes.is_empty() {
+            self.flow = next_hop(&self.bye.uri, heard, Path::Up);
+        }
+    }
 }
 
 impl Record {
@@ -47,6 +63,11 @@ impl Record {
             set_cseq(bye, planned.max(self.cseq.saturating_add(1)));
         }
     }
+}
+
+/// Whether requests of this method tell where their sender is from then on (RFC 3261 §12.2, RFC 3311 §5.1).
+fn moves(method: &Method) -> bool {
+    matches!(method, Method::Invite | Method::Update)
 }
 
 fn set_cseq(bye: &mut Request, number: u32) {
@@ -78,6 +99,23 @@ impl Endpoint {
         } else if request.method == Method::Bye {
             record.farewell = None;
             record.closed = true;
+        } else if let (true, Some(farewell)) = (moves(&request.method), &mut record.farewell) {
+            farewell.move_to(request.contact(), record.heard.unwrap_or(entry.flow));
+        }
+    }
+
+    /// A final answer of the peer's passes: one to our re-INVITE or UPDATE may tell where it is now.
+    pub(super) fn watch_final(&mut self, session: SessionId, response: &Response) {
+        let method = response.cseq().map(|cseq| cseq.method);
+        let Some(record) = self.sessions.get_mut(session) else {
+            return;
+        };
+        if let (Some(farewell), Some(heard)) = (&mut record.farewell, record.heard)
+            && response.status.is_success()
+            && method.is_some_and(|method| moves(&method))
+            && response.to_tag() == farewell.bye.to_tag()
+        {
+            farewell.move_to(response.contact(), heard);
         }
     }
 
