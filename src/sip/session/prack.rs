@@ -228,11 +228,11 @@ impl Session {
         let answer = body::offer_in(prack).unwrap_or_default();
         match self.media.conclude(answer) {
             Ok(negotiated) => self.tell(Event::Negotiated(negotiated)),
-            Err(refused) => self.refuse_answer(&refused),
+            Err(refused) => self.refuse_for(&refused),
         }
     }
 
-    fn refuse_answer(&mut self, refused: &Refused) {
+    fn refuse_for(&mut self, refused: &Refused) {
         self.refuse_because(refused.status(), &refused.to_string());
     }
 
@@ -257,9 +257,11 @@ impl Session {
                 self.respond(transaction, response.with_body(body::SDP, answer));
                 self.tell(Event::Negotiated(negotiated));
             }
+            // Only a 2xx tells that the provisional response has arrived (RFC 3262 §3): what is refused is
+            // the call, which cannot become what the peer wants.
             Err(refused) => {
-                let response = self.refused_offer(prack, &refused);
-                self.respond(transaction, response);
+                self.respond_status(transaction, prack, StatusCode::OK);
+                self.refuse_for(&refused);
             }
         }
     }

@@ -218,6 +218,19 @@ fn section_5_an_offer_in_the_prack_is_answered_in_its_200() {
     assert_eq!(bench.prack_of(&first, &offer).status.0, 500);
 }
 
+#[test]
+fn section_3_a_prack_with_an_offer_of_no_use_is_answered_and_the_call_refused() {
+    for (offer, status) in [(G729, 488), ("hello", 400)] {
+        let demands = invite(&[SDP_TYPE, "Require: 100rel"], &sdp("192.0.2.1", ""));
+        let mut bench = Bench::incoming(demands);
+        bench.session.progress(bench.now);
+        let progress = bench.answer().unwrap();
+        assert_eq!(bench.prack_of(&progress, offer).status.0, 200);
+        assert_eq!(bench.answer().unwrap().status.0, status);
+        assert!(bench.session.is_over());
+    }
+}
+
 /// RFC 3311 §5.1: once the first offer is answered for good, an early dialog can change its media.
 #[test]
 fn an_update_after_a_reliable_answer_is_answered() {
