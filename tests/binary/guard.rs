@@ -6,7 +6,7 @@ use std::net::UdpSocket;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::lab::{Lab, wait};
+use crate::lab::{Lab, Process, wait};
 use crate::sipp::sipp;
 
 fn socket(lab: &Lab, host: u8) -> UdpSocket {
@@ -357,4 +357,39 @@ fn who_calls_is_believed_on_a_trusted_line_alone() {
         assert!(!ticket.contains(words), "{words} in {ticket}");
     }
     assert!(ticket.contains("7001"), "{ticket}");
+}
+
+#[test]
+fn a_telephone_system_that_asks_for_a_pause_is_not_called_again() {
+    let target =
+        "[{name = \"the sales team\", uri = \"sip:201@{net}.20\", mode = \"bridge\"}]".to_owned();
+    let lab = Lab::start(&[("transfer", "target", &target)]);
+    lab.knows_articles();
+    let ip = lab.neighbour(20).to_string();
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/sipp/rfc3261_21_5_4_asks_for_a_pause.xml"
+    );
+    let mut arguments = vec!["-sf", path, "-i", &ip, "-p", "5060"];
+    arguments.extend(["-nostdin", "-m", "1"]);
+    let log = lab.dir.path().join("system.log");
+    let mut system = Process::start("sipp", &arguments, &log);
+    let script = "wait until it stops; say i want to talk to a person; wait for one moment within 20 s; \
+                  wait until it stops for 3 s; hang up";
+    let ask = || {
+        let report = lab.call("assistant", script);
+        assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
+    };
+    ask();
+    let ended = system.ended(Duration::from_secs(10));
+    assert!(ended.is_some_and(|ended| ended.success()), "{}", lab.log());
+    let listening = UdpSocket::bind((ip.as_str(), 5060)).expect("the port is free again");
+    ask();
+    let tickets = lab.tickets_are(2, Duration::from_secs(20));
+    let text = |index: usize| tickets[index]["contents"].as_str().expect("contents");
+    assert!(text(0).contains("503"), "{}", text(0));
+    assert!(!text(0).contains("asked for a pause"), "{}", text(0));
+    assert!(text(1).contains("asked for a pause"), "{}", text(1));
+    listening.set_nonblocking(true).expect("a socket option");
+    assert!(listening.recv(&mut [0; 100]).is_err(), "nobody was called");
 }

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::super::call_task::Inbox;
 use super::super::metrics::Counter;
+use super::super::rests::Rests;
 use super::super::second_leg::{ASKS_CAPACITY, Ask, Way};
 use super::EventLoop;
 use crate::config::is_emergency;
@@ -21,6 +22,7 @@ pub(crate) struct SecondLegs {
     sender: mpsc::Sender<Ask>,
     /// Which call a leg belongs to.
     owners: HashMap<SessionId, SessionId>,
+    rests: Rests,
 }
 
 impl SecondLegs {
@@ -30,6 +32,7 @@ impl SecondLegs {
             asks,
             sender,
             owners: HashMap::new(),
+            rests: Rests::default(),
         }
     }
 
@@ -77,11 +80,14 @@ impl EventLoop {
         flow: Flow,
         target: &str,
     ) -> Result<Way, String> {
-        let dial = self.services.targets.dial(target, flow, &self.lines)?;
+        let (dial, line) = self.services.targets.dial(target, flow, &self.lines)?;
+        let server = dial.flow.remote;
+        self.second_legs.rests.check(server, clock::now())?;
         let ports = self.services.ports.allocate(clock::now());
         let ports = ports.ok_or("no port is free")?;
         let session = self.endpoint.start_session();
         self.second_legs.owners.insert(session, call);
+        self.second_legs.rests.began(session, server);
         Ok(Way {
             session,
             dial,
@@ -96,6 +102,8 @@ impl EventLoop {
         session: SessionId,
         input: session::Input,
     ) {
+        let now = clock::now();
+        self.second_legs.rests.heard(session, &input, now);
         let request = match &input {
             session::Input::Request {
                 transaction,
@@ -118,6 +126,7 @@ impl EventLoop {
 
     fn forget_second_leg(&mut self, session: SessionId) {
         if self.second_legs.owners.remove(&session).is_some() {
+            self.second_legs.rests.ended(session);
             self.endpoint.forget(session, clock::now());
         }
     }
