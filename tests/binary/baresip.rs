@@ -32,14 +32,21 @@ impl Baresip {
         says: &Path,
         parameters: &str,
     ) -> Self {
-        let account = format!("<sip:phone@{ip};transport={transport}>;regint=0{parameters}");
-        Self::start_as(folder, ip, says, &account)
+        Self::start_configured(folder, ip, transport, says, parameters, "")
     }
 
-    /// The same with an account of its own: `<sip:201@pbx.test>;auth_user=201;regint=60`.
-    pub fn start_as(folder: &Path, ip: Ipv4Addr, says: &Path, account: &str) -> Self {
+    /// The same with more lines of its configuration: `sip_certificate FILE`, `sip_cafile FILE`.
+    pub fn start_configured(
+        folder: &Path,
+        ip: Ipv4Addr,
+        transport: &str,
+        says: &Path,
+        parameters: &str,
+        lines: &str,
+    ) -> Self {
         std::fs::create_dir_all(folder).expect("the folder can be made");
-        std::fs::write(folder.join("config"), config(ip, folder, says)).expect("config is written");
+        let text = config(ip, folder, says) + lines;
+        std::fs::write(folder.join("config"), text).expect("config is written");
         let account = format!(
             "{account};answermode=auto;dtmfmode=rtpevent;audio_codecs=PCMU/8000/1,PCMA/8000/1\n"
         );

@@ -98,17 +98,23 @@ impl Lab {
 
     /// The same, listening for TLS on port 5061, too; `ca.pem` in its folder is whom to trust.
     pub fn start_tls() -> Self {
+        Self::start_tls_with(&[])
+    }
+
+    /// The same, with more keys replaced.
+    pub fn start_tls_with(more: &[(&str, &str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let ip = next_ip();
         crate::tls::write_certificates(dir.path(), ip);
         let file = |name: &str| format!("{:?}", dir.path().join(name));
         let (certificate, key) = (file("certificate.pem"), file("certificate.key"));
         let listen = format!("[\"{ip}:5061\"]");
-        let changes = [
+        let mut changes = vec![
             ("sip", "listen_tls", listen.as_str()),
             ("sip", "certificate", &certificate),
             ("sip", "certificate_key", &key),
         ];
+        changes.extend(more);
         Self::start_in(dir, ip, &changes, &[])
     }
 

@@ -20,9 +20,14 @@ impl Linphone {
     /// WAV file holds and records what it hears. `settings` are more lines of its configuration, each
     /// under a `[section]`.
     pub fn start(folder: &Path, port: u16, says: &Path, settings: &str) -> Self {
+        Self::start_with(folder, port, says, "", settings)
+    }
+
+    /// The same with more lines of its section `[sip]`: `media_encryption=srtp`, `root_ca=FILE`.
+    pub fn start_with(folder: &Path, port: u16, says: &Path, sip: &str, settings: &str) -> Self {
         std::fs::create_dir_all(folder.join(".local/share/linphone")).expect("its folder");
         let config = format!(
-            "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port=-1\nuse_rfc2833=1\n\
+            "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port=-1\nuse_rfc2833=1\n{sip}\
              [rtp]\naudio_rtp_port={}\n[video]\nenabled=0\n[net]\ndns_srv_enabled=0\n\
              [sound]\nplayback_dev_id=none\n{settings}",
             port + 1
