@@ -20,7 +20,7 @@ pub(crate) const ASKS_CAPACITY: usize = 128;
 /// What a call's task wants of the loop.
 #[derive(Debug)]
 pub(crate) enum Ask {
-    /// A way to a target; answered by [`Inbox::SecondLeg`].
+    /// A way to a target; answered by [`super::call_task::Inbox::SecondLeg`].
     Open {
         /// The call's own session.
         call: SessionId,

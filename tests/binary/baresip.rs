@@ -44,6 +44,16 @@ impl Baresip {
         parameters: &str,
         lines: &str,
     ) -> Self {
+        let account = format!("<sip:phone@{ip};transport={transport}>;regint=0{parameters}");
+        Self::launch(folder, ip, says, &account, lines)
+    }
+
+    /// With an account of its own: `<sip:201@pbx.test>;auth_user=201;regint=60`.
+    pub fn start_as(folder: &Path, ip: Ipv4Addr, says: &Path, account: &str) -> Self {
+        Self::launch(folder, ip, says, account, "")
+    }
+
+    fn launch(folder: &Path, ip: Ipv4Addr, says: &Path, account: &str, lines: &str) -> Self {
         std::fs::create_dir_all(folder).expect("the folder can be made");
         let text = config(ip, folder, says) + lines;
         std::fs::write(folder.join("config"), text).expect("config is written");
