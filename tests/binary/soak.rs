@@ -60,9 +60,9 @@ fn nothing_is_left_of_calls_however_they_end() {
     lab.prompts_are_rendered();
     lab.knows_articles();
     let mut caller = Caller::new(&lab, RATE);
-    // The first calls make what stays: pools, pages, prepared statements. Without a vanished peer
-    // among them they are forgotten after 32 s.
-    caller.place_polite(100);
+    // The first calls make what stays: pages, prepared statements, connections to the services. Without
+    // a vanished peer among them they are forgotten after 32 s.
+    caller.place_brief(100);
     at_rest(&lab);
     let before = held(&lab);
     let mut sizes = Vec::new();

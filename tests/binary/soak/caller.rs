@@ -108,9 +108,12 @@ impl Caller {
         });
     }
 
-    /// Places calls that all end with BYE.
-    pub fn place_polite(&mut self, count: usize) {
-        self.run(count, |_| Ending::Polite);
+    /// Places calls that end with BYE or CANCEL, and so are forgotten soon.
+    pub fn place_brief(&mut self, count: usize) {
+        self.run(count, |number| match number % 5 {
+            3 => Ending::Cancelled,
+            _ => Ending::Polite,
+        });
     }
 
     /// Places calls at the rate, and waits until this side has done with them.
