@@ -45,6 +45,8 @@ pub struct Settings {
     pub answer_after_max: Duration,
     /// The longest call of a diagnostic.
     pub diagnostic_max: Duration,
+    /// How far the line's word about callers goes.
+    pub trust: Trust,
     /// Whom the caller may be connected with, by the names the conversation knows.
     pub targets: Vec<Target>,
 }
@@ -372,6 +374,10 @@ impl Call {
             }
             session::Event::Confirmed => self.on_confirmed(now),
             session::Event::Digit(digit) => self.on_news(Input::Digit(digit), now),
+            session::Event::Held(held) if self.kind == Kind::Assistant => {
+                self.conversation
+                    .handle(conversation::Input::Held(held), now);
+            }
             session::Event::Ringing | session::Event::Held(_) | session::Event::EarlyMedia(_) => {}
             session::Event::Referral(referral) => self.on_referral(referral, now),
             session::Event::Referred(referred) => self.on_referred(&referred, now),

@@ -69,6 +69,10 @@ fn settings() -> Settings {
         conversation: conversation::Settings::default(),
         answer_after_max: Duration::from_millis(1_500),
         diagnostic_max: Duration::from_secs(600),
+        trust: Trust {
+            identity: false,
+            country: None,
+        },
         targets: Vec::new(),
     }
 }

@@ -62,6 +62,7 @@ impl Findings {
 pub(super) fn problems(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
     sip(config, &mut findings);
+    guard(config, &mut findings);
     lines::check(config, &mut findings);
     calls_and_media(config, &mut findings);
     services::check(config, &mut findings);

@@ -74,6 +74,9 @@ pub struct Line {
     /// Whether the peer may transfer us with REFER.
     #[serde(default)]
     pub accept_refer: bool,
+    /// Whether its audio is encrypted.
+    #[serde(default)]
+    pub srtp: LineSrtp,
 }
 
 impl Line {
@@ -114,6 +117,19 @@ impl LineKind {
             Self::Trunk => "trunk",
         }
     }
+}
+
+/// Whether the audio of a line is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineSrtp {
+    /// Never.
+    Off,
+    /// When the caller wants it.
+    #[default]
+    Accepted,
+    /// Always.
+    Required,
 }
 
 /// Transports a line may use.

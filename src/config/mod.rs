@@ -12,6 +12,7 @@ mod appliance;
 mod check;
 mod emergency;
 mod error;
+mod guard;
 mod line;
 mod locate;
 mod secrets;
@@ -24,7 +25,8 @@ mod values;
 pub use appliance::{Control, Log, State};
 pub use emergency::{EMERGENCY_NUMBERS, is_emergency};
 pub use error::{ConfigError, Problem};
-pub use line::{Codec, Line, LineKind, LineTransport, Peer, Reliable};
+pub use guard::Guard;
+pub use line::{Codec, Line, LineKind, LineSrtp, LineTransport, Peer, Reliable};
 pub use secrets::{Environment, SecretError, SecretString, Secrets};
 pub use services::{
     Assistant, Dialect, Ear, EarProvider, Effort, Helpdesk, HelpdeskKind, Knowledge, Model,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::legs::{MediaLeg, ModelLeg, SearchLeg, SecondLeg, SpeechEvent, SpeechLegs};
+use super::lines::Line;
 use super::metrics::Counter;
 use super::second_leg::{Ask, Way};
 use super::services::Services;
@@ -90,6 +91,8 @@ impl CallTask {
         let id = new_call_id(&mut random);
         log::info!(CALL_ID = id.0.as_str(), LINE = &*line.name, PEER:% = flow.remote, KIND:? = kind; "INVITE");
         let settings = services.call_settings(flow, line, ports.port, &mut random);
+        let local = &settings.session.local_media;
+        let signalled = SocketAddr::new(local.address, local.port);
         let arrival = Arrival {
             kind,
             transaction,

@@ -16,6 +16,11 @@ use super::control;
 use super::lines::{Lines, kind_name};
 use super::metrics::Counter;
 use super::notify;
+use super::paths::Found;
+use super::public_address::Origin;
+use super::refusals::Refusals;
+use super::registrations::Registrations;
+use super::reload::{Read, Reload};
 use super::second_leg::Ask;
 use super::services::Services;
 use super::shutdown::{Phase, Shutdown};
@@ -120,6 +125,7 @@ impl EventLoop {
         (sockets, received): (SipSockets, mpsc::Receiver<Received>),
         questions: mpsc::Receiver<Question>,
         (signals, reload): (Signals, Reload),
+        refusals: Arc<Refusals>,
     ) -> Self {
         let (output_sender, outputs) = mpsc::channel(OUTPUTS_CAPACITY);
         let now = clock::now();
@@ -157,6 +163,7 @@ impl EventLoop {
             let now = clock::now();
             self.endpoint.handle_timeout(now);
             self.drain_endpoint(now);
+            self.refusals.sum_up(now);
             self.drive_registrations(now);
             self.stun.drive(&self.sockets, now);
             self.tell_watchdog(now);
@@ -231,12 +238,7 @@ impl EventLoop {
                     self.on_incoming(session, transaction, invite, flow, now);
                 }
                 endpoint::Event::Session { session, input } => {
-                    match self.second_legs.owner(session) {
-                        Some(owner) => self.give_second(owner, session, input),
-                        None => {
-                            self.give(session, Inbox::Sip(Box::new(input)));
-                        }
-                    }
+                    self.on_session_input(session, input, now);
                 }
             }
         }
@@ -248,6 +250,17 @@ impl EventLoop {
         }
         while let Some(refused) = self.endpoint.poll_refused() {
             self.refusals.note_refused(&refused);
+        }
+    }
+
+    /// News for a registration, for a call, or for a call's second leg.
+    fn on_session_input(&mut self, session: SessionId, input: session::Input, now: Instant) {
+        if self.registrations.owns(session) {
+            self.registrations.handle(session, input, now);
+        } else if let Some(owner) = self.second_legs.owner(session) {
+            self.give_second(owner, session, input);
+        } else {
+            self.give(session, Inbox::Sip(Box::new(input)));
         }
     }
 
@@ -287,7 +300,13 @@ impl EventLoop {
             );
         }
         let Some(line) = self.lines.of(flow, &invite) else {
-            return self.refuse(session, transaction, &invite, Counter::RefusedLine, now);
+            return self.refuse(
+                session,
+                transaction,
+                (&invite, flow),
+                Counter::RefusedLine,
+                now,
+            );
         };
         let Some(ports) = self.services.ports.allocate(now) else {
             return self.refuse(
@@ -365,6 +384,7 @@ impl EventLoop {
         self.forget_second_legs_of(session);
         // Says BYE to a call that is still open.
         self.endpoint.forget(session, clock::now());
+        self.tell_running();
     }
 
     fn drain_outputs(&mut self) {

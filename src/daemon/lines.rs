@@ -147,6 +147,11 @@ impl Lines {
         self.table().find(flow, Some(invite)).map(Arc::clone)
     }
 
+    /// The line whose network a peer is in.
+    pub(crate) fn at(&self, flow: Flow) -> Option<Arc<Line>> {
+        self.table().find(flow, None).map(Arc::clone)
+    }
+
     /// The line of a name.
     pub(crate) fn named(&self, name: &str) -> Option<Arc<Line>> {
         let table = self.table();
@@ -159,7 +164,6 @@ impl Lines {
     }
 
     /// The way to call `user` on a line; `None` where it makes no calls, or has no path now.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked when a transfer dials"))]
     pub(crate) fn dial(&self, line: &str, user: &str) -> Option<Dial> {
         self.named(line)?.dial(user)
     }

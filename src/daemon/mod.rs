@@ -23,6 +23,7 @@ mod dialing;
 mod event_loop;
 mod legs;
 mod lines;
+pub mod live;
 pub mod log;
 pub mod metrics;
 pub mod notify;
@@ -43,6 +44,7 @@ mod wording;
 use event_loop::{EventLoop, QUESTIONS_CAPACITY, Question};
 use lines::Lines;
 use paths::Paths;
+use refusals::Refusals;
 use registrations::Registrations;
 use reload::Reload;
 pub use reload::Reread;
@@ -71,7 +73,8 @@ pub async fn run(config: Config, secrets: Secrets, reread: Reread) -> anyhow::Re
         roots: Some(Arc::new(tls::trusted_roots(None)?)),
         ..sip_sockets::Settings::default()
     };
-    let sockets = SipSockets::bind(&sockets, lines.judge())?;
+    let refusals = Refusals::new(config.guard.refusal_lines_per_minute);
+    let sockets = SipSockets::bind(&sockets, refusals.watch(lines.judge()))?;
     let registrations = Registrations::new(
         Arc::clone(&lines),
         Paths::new(Resolver::system(), &sockets.0),
@@ -82,6 +85,7 @@ pub async fn run(config: Config, secrets: Secrets, reread: Reread) -> anyhow::Re
     let settings = endpoint::Settings {
         server_name: config.sip.server_name.clone(),
         via_host: config.sip.public_address.map(Into::into),
+        tcp: config.sip.listen_tcp.clone(),
         throttle: throttle(&config.guard),
         ..endpoint::Settings::default()
     };
@@ -99,6 +103,7 @@ pub async fn run(config: Config, secrets: Secrets, reread: Reread) -> anyhow::Re
         sockets,
         questions,
         (signals, Reload::new(reread, &config, start)),
+        refusals,
     );
     let took = clock::now().saturating_duration_since(start);
     ::log::info!(READY_MS = millis(took); "ready");
@@ -112,6 +117,16 @@ pub async fn run(config: Config, secrets: Secrets, reread: Reread) -> anyhow::Re
     services.store.close().await;
     ::log::info!("stopped");
     Ok(())
+}
+
+fn tls_listen(config: &Config) -> Option<TlsListen> {
+    let sip = &config.sip;
+    let (certificate, key) = (sip.certificate.clone()?, sip.certificate_key.clone()?);
+    Some(TlsListen {
+        addresses: sip.listen_tls.clone(),
+        certificate,
+        key,
+    })
 }
 
 fn throttle(guard: &config::Guard) -> endpoint::throttle::Limits {

@@ -15,10 +15,6 @@ pub(crate) enum Origin {
     /// A peer told it in `received` (RFC 3261 §18.2.1).
     Peer,
     /// A STUN server (RFC 5389).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "told when the sockets ask a STUN server")
-    )]
     Stun,
     /// The configuration.
     Configured,

@@ -2,10 +2,11 @@
 //! and reserves the ports ([`super::event_loop`]); the call's task owns the rest.
 
 use core::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::admission::Lines;
 use super::dialing::Dial;
+use super::lines::{Line, Lines};
 use crate::call;
 use crate::config::{Config, TransferMode};
 use crate::io::media_socket::MediaPorts;
@@ -38,6 +39,8 @@ pub(crate) enum Ask {
 pub(crate) struct Way {
     pub(crate) session: SessionId,
     pub(crate) dial: Dial,
+    /// The line that the target is called on.
+    pub(crate) line: Arc<Line>,
     pub(crate) ports: MediaPorts,
 }
 
@@ -104,18 +107,28 @@ impl Targets {
     }
 
     /// How to call one of them, or why that is not possible now.
-    pub(crate) fn dial(&self, name: &str, caller: Flow, lines: &Lines) -> Result<Dial, String> {
+    pub(crate) fn dial(
+        &self,
+        name: &str,
+        caller: Flow,
+        lines: &Lines,
+    ) -> Result<(Dial, Arc<Line>), String> {
         let planned = self.0.iter().find(|planned| planned.name == name);
         let planned = planned.ok_or("there is nobody of that name")?;
-        let mut dial = match &planned.to {
-            To::Address(uri) => direct(uri, caller).ok_or("it is no address to be called")?,
+        let (mut dial, line) = match &planned.to {
+            To::Address(uri) => {
+                let mut dial = direct(uri, caller).ok_or("it is no address to be called")?;
+                let line = lines.at(dial.flow).ok_or("no line has that address")?;
+                dial.policy = line.policy();
+                (dial, line)
+            }
             To::Number { line, number } => {
-                let dial = lines.dial(line, number);
+                let dial = lines.dial(line, number).zip(lines.named(line));
                 dial.ok_or_else(|| format!("line {line} has no way out now"))?
             }
         };
         dial.policy.ring_max = planned.ring_max;
-        Ok(dial)
+        Ok((dial, line))
     }
 }
 

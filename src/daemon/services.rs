@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use super::lines::Line;
 use super::metrics::Metrics;
+use super::public_address::PublicAddress;
 use super::second_leg::{Targets, Way};
 use super::wording;
 use crate::call;
@@ -33,7 +34,7 @@ use crate::io::{clock, knowledge};
 use crate::rtp::session::MediaTimeout;
 use crate::sdp;
 use crate::sip::message::{Host, Uri};
-use crate::sip::{Flow, Random, identity, nat, session, transaction};
+use crate::sip::{Flow, Random, nat, session, transaction};
 use crate::ticket::TicketPolicy;
 
 /// How long the kept HTTP connections to the helpdesk may take to be made.
@@ -75,7 +76,6 @@ pub(crate) struct Services {
     server_name: String,
     pub(crate) public_address: PublicAddress,
     media_address: Option<IpAddr>,
-    lines: Arc<Lines>,
 }
 
 impl Services {
@@ -116,7 +116,6 @@ impl Services {
             server_name: config.sip.server_name.clone(),
             public_address: PublicAddress::new(config.sip.public_address),
             media_address: config.media.address,
-            lines: Lines::new(config),
         })
     }
 
@@ -133,6 +132,7 @@ impl Services {
             conversation: self.conversation.clone(),
             answer_after_max: self.answer_after_max,
             diagnostic_max: self.diagnostic_max,
+            trust: line.trust(),
             targets: self.targets.of(flow),
         }
     }
@@ -140,7 +140,7 @@ impl Services {
     /// What a call needs to know of its second leg.
     pub(crate) fn second_leg(&self, way: &Way, random: &mut Random) -> call::SecondLeg {
         let (flow, port) = (way.dial.flow, way.ports.port);
-        let mut settings = self.session_settings(flow, port, random);
+        let mut settings = self.session_settings(flow, &way.line, port, random);
         settings.policy = way.dial.policy.clone();
         call::SecondLeg {
             call: way.dial.call.clone(),
@@ -157,12 +157,17 @@ impl Services {
         port: u16,
         random: &mut Random,
     ) -> session::Settings {
-        let everywhere = self.public_address;
-        let everywhere = everywhere.map(|ip| SocketAddr::new(ip, flow.local.port()));
-        let public = line.public_address(flow).or(everywhere);
-        let reached = public.unwrap_or(flow.local);
-        let host = Host::from(reached.ip());
-        let contact = Uri::sip(Some(&line.contact_user), host, Some(reached.port()));
+        let of_line = line.public_address(flow);
+        let known = nat::Addresses {
+            of_line: of_line.map(|public| public.ip()),
+            public: self.public_address.known(),
+        };
+        let (peer, local) = (flow.remote.ip(), flow.local.ip());
+        let address = known.told(peer, local);
+        let media = known.told(peer, self.media_address.unwrap_or(local));
+        let reached = of_line.map_or(flow.local.port(), |public| public.port());
+        let host = Host::from(address);
+        let contact = Uri::sip(Some(&line.contact_user), host, Some(reached));
         let contact = match flow.transport.uri_param() {
             Some(transport) => contact.with_param("transport", Some(transport)),
             None => contact,
@@ -171,14 +176,11 @@ impl Services {
             contact,
             server_name: self.server_name.clone(),
             local_media: sdp::Local {
-                address: public
-                    .map(|public| public.ip())
-                    .or(self.media_address)
-                    .unwrap_or(flow.local.ip()),
+                address: media,
                 port,
                 session_id: random.next_u64() >> 1,
                 codecs: line.codecs(),
-                srtp: sdp::Srtp::default(),
+                srtp: sdp::Srtp::new(line.srtp(), clock::key()),
             },
             policy: line.policy(),
             timing: transaction::Timing::default(),

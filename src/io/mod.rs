@@ -12,6 +12,7 @@ pub mod outbox;
 pub mod prompt_cache;
 pub mod resolver;
 pub mod rings;
+pub mod shares;
 pub mod sip_probe;
 pub mod sip_sockets;
 pub mod sip_stream;

@@ -14,7 +14,7 @@ pub const ACCEPT: &str = "application/sdp, multipart/mixed, application/dtmf-rel
 pub const ACCEPT_ENCODING: &str = "identity";
 
 /// Option tags of the extensions understood, as Require, Supported and Unsupported name them.
-pub const SUPPORTED: &[&str] = &["100rel", "replaces"];
+pub const SUPPORTED: &[&str] = &["100rel", "replaces", "timer"];
 
 /// Seconds a peer shall stay away after 503.
 pub const RETRY_AFTER: &str = "5";

@@ -344,6 +344,7 @@ impl Endpoint {
             self.counters.totals.stray_responses += 1;
             return;
         };
+        entry.retry = None;
         self.seen_as = seen_as(&response, entry.flow).or(self.seen_as);
         match &mut entry.machine {
             Machine::ClientInvite(machine) => machine.handle_response(response, now),

@@ -4,4 +4,5 @@ mod ladder;
 mod loss;
 mod operations;
 mod races;
+mod reliable;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::draft::{SUBJECT_CHARS_MAX, is_withheld, phone_number};
+use super::draft::{SUBJECT_CHARS_MAX, is_withheld};
 use super::record::Reached;
 use super::{CallId, CallRecord, Entry, Outcome, Speaker, utc};
 
@@ -165,6 +165,38 @@ fn summary(call_id: &CallId, record: &CallRecord) -> Vec<(&'static str, String)>
         *value = clean(value, FIELD_CHARS_MAX);
     }
     rows
+}
+
+/// The caller's number, and how far it is to be believed.
+fn number(record: &CallRecord) -> String {
+    let Some(number) = record.number() else {
+        return "withheld or not a telephone number".to_owned();
+    };
+    let identity = record.identity().cloned().unwrap_or_default();
+    let mut notes = Vec::new();
+    if !identity.asserted_by.is_empty() {
+        notes.push(format!("told by {}", identity.asserted_by));
+    }
+    if !identity.verification.is_empty() {
+        notes.push(verified(&identity.verification));
+    }
+    if notes.is_empty() {
+        return number;
+    }
+    format!("{number} ({})", notes.join(", "))
+}
+
+/// The result of the provider's check of the number (STIR/SHAKEN) in words.
+fn verified(verification: &str) -> String {
+    let lower = verification.to_ascii_lowercase();
+    let found = if lower.starts_with("tn-validation-passed") {
+        "verified by the provider"
+    } else if lower.starts_with("tn-validation-failed") {
+        "NOT genuine, says the provider"
+    } else {
+        "not verified"
+    };
+    format!("{found}: {verification}")
 }
 
 fn transfer(target: &str, reached: Reached<'_>) -> String {

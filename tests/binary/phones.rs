@@ -8,6 +8,7 @@ use ringwell::sandbox::tone_speech;
 
 use crate::baresip::Baresip;
 use crate::lab::Lab;
+use crate::linphone::Linphone;
 use crate::sipp::{Capture, audio};
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -48,5 +48,5 @@ fn nobody_outside_transfers_or_takes_over_a_call() {
         "rfc3891_3_replaces_refused",
     ];
     run(&lab, &scenarios);
-    assert!(lab.log().contains("REASON=replaces"));
+    assert!(lab.log().contains("REASON=replaces"), "{}", lab.log());
 }

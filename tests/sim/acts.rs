@@ -38,9 +38,7 @@ impl World {
                 self.schedule(after, Event::Words(Heard::EndOfTurn { transcript }));
                 self.now
             }
-            Act::Hear(_) | Act::HearSome(..) | Act::Press(_) | Act::Refer(_) | Act::HangUp => {
-                self.now
-            }
+            _ => self.now,
         }
     }
 
@@ -51,6 +49,16 @@ impl World {
                 return;
             }
             Act::Press(key) => self.news(LINK, Input::Digit(*key)),
+            Act::Hold => {
+                self.note("phone: holds".to_owned());
+                self.phone.session.hold(self.now);
+                self.phone.drain(self.now);
+            }
+            Act::Resume => {
+                self.note("phone: resumes".to_owned());
+                self.phone.session.resume(self.now);
+                self.phone.drain(self.now);
+            }
             Act::Refer(uri) => {
                 let uri = Uri::parse((*uri).to_owned()).expect("a URI");
                 self.phone.session.refer(uri, None, self.now);

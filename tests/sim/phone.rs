@@ -24,6 +24,10 @@ pub(crate) enum Act {
     Pause(Duration),
     /// Presses a key.
     Press(char),
+    /// Puts the box on hold, as a PBX does.
+    Hold,
+    /// Comes back.
+    Resume,
     /// Asks the box to call somebody else.
     Refer(&'static str),
     /// Hangs up, or gives up the call that still rings.

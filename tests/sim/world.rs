@@ -357,6 +357,7 @@ impl World {
                     conversation: self.settings.clone(),
                     answer_after_max: Duration::from_millis(1_500),
                     diagnostic_max: Duration::from_secs(600),
+                    trust: Default::default(),
                     targets: self.targets.clone(),
                 };
                 let call = Call::incoming(arrival, settings, self.chance.fork(), self.now);

@@ -101,7 +101,8 @@ fn walk(folder: &Path, files: &mut Vec<File>) {
             continue;
         }
         if path.is_dir() {
-            if folder != root() || !name.starts_with("target") {
+            // What cargo builds beside a Cargo.toml.
+            if !(name.starts_with("target") && folder.join("Cargo.toml").exists()) {
                 walk(&path, files);
             }
         } else if let Ok(text) = fs::read_to_string(&path) {

@@ -112,7 +112,10 @@ fn address(config: &Config, mode: TransferMode, text: &str, key: &str, findings:
         Ok(address) => Some(address.ip()),
         Err(_) => place.trim_matches(['[', ']']).parse().ok(),
     };
-    let reached = ip.is_some_and(|ip: IpAddr| config.line_of(ip).is_some());
+    let reached = ip.is_some_and(|ip: IpAddr| {
+        let mut networks = config.line.iter().flat_map(|line| &line.allow);
+        networks.any(|network| network.contains(ip))
+    });
     if mode != TransferMode::Blind && !reached {
         findings.add(
             key,

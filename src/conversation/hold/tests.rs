@@ -84,7 +84,7 @@ impl Bench {
                 Command::CancelReply(_) => self.cancelled += 1,
                 Command::Record(entry) => self.recorded.push(entry),
                 Command::HangUp(reason) => self.hung_up = Some(reason),
-                Command::Search(_) => {}
+                Command::Search(_) | Command::Transfer(_) | Command::CancelTransfer => {}
             }
         }
     }

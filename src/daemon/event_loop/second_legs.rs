@@ -91,6 +91,7 @@ impl EventLoop {
         Ok(Way {
             session,
             dial,
+            line,
             ports,
         })
     }

@@ -11,7 +11,9 @@ use crate::audio::Law;
 use crate::call::Kind;
 use crate::config::{self, Codec, Config, LineKind, LineTransport, Secrets};
 use crate::daemon::dialing::Dial;
+use crate::sdp::SrtpPolicy;
 use crate::sip::digest::{Credentials, Password};
+use crate::sip::identity::{Country, Trust};
 use crate::sip::message::{Host, NameAddr, Request, Uri};
 use crate::sip::session::{self, Policy, ReliableProvisionals};
 use crate::sip::{Flow, Transport};
@@ -114,6 +116,23 @@ impl Line {
             Codec::Pcma => Law::A,
         };
         codecs.map(law).collect()
+    }
+
+    /// What is believed of who calls on it.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust {
+            identity: self.config.trust_identity,
+            country: Country::of(&self.config.country),
+        }
+    }
+
+    /// Whether its audio is encrypted.
+    pub(crate) fn srtp(&self) -> SrtpPolicy {
+        match self.config.srtp {
+            config::LineSrtp::Off => SrtpPolicy::Off,
+            config::LineSrtp::Accepted => SrtpPolicy::Accepted,
+            config::LineSrtp::Required => SrtpPolicy::Required,
+        }
     }
 
     /// What it answers challenges with, if it has a password.

@@ -102,10 +102,13 @@ struct Columns<'a> {
     identity: Option<&'a Identity>,
 }
 
-fn transfer<'a>(row: &mut Columns<'a>, kind: &'static str, at: Duration, target: &'a str) {
-    row.kind = kind;
-    row.at = Some(span(at));
-    row.title = Some(target);
+fn transfer<'a>(kind: &'static str, at: Duration, target: &'a str) -> Columns<'a> {
+    Columns {
+        kind,
+        at: Some(span(at)),
+        title: Some(target),
+        ..Columns::default()
+    }
 }
 
 fn columns(entry: &Entry) -> Columns<'_> {
@@ -156,15 +159,13 @@ fn columns(entry: &Entry) -> Columns<'_> {
             row.confirmed = Some(*confirmed);
         }
         Entry::Escalated { reason } => (row.kind, row.reason) = ("escalated", Some(&**reason)),
-        Entry::TransferStarted { at, target } => {
-            transfer(&mut row, "transfer started", *at, target);
-        }
+        Entry::TransferStarted { at, target } => row = transfer("transfer started", *at, target),
         Entry::TransferEnded {
             at,
             target,
             failure,
         } => {
-            transfer(&mut row, "transfer ended", *at, target);
+            row = transfer("transfer ended", *at, target);
             row.reason = failure.as_deref();
         }
         Entry::Turn(ledger) => (row.kind, row.turn) = ("turn", Some(*ledger)),

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use super::farewell::FAREWELL;
+use super::table::Owner;
 use super::{Endpoint, Machine};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Name, Reason, Request, Response, StatusCode};
@@ -57,7 +58,11 @@ impl Endpoint {
         entry.cancelled = true;
         let flow = entry.flow;
         self.counters.totals.abandoned += 1;
-        self.start_client(owner.session, FAREWELL, cancel, flow, now);
+        let owner = Owner {
+            transaction: FAREWELL,
+            ..owner
+        };
+        self.start_client(owner, cancel, flow, now);
     }
 
     /// Acknowledges a 2xx without a session. BYE follows unless it was sent when the session went: then

@@ -100,10 +100,8 @@ impl Endpoint {
         flow: Flow,
         now: Instant,
     ) -> TransactionId {
-        let branch = via.branch().unwrap_or_default();
-        let key = Key::client(&branch, &request.method);
         request.headers.push_front(Name::Via, &via);
-        self.start_client(session, transaction, request, flow, now);
+        self.start_client(owner, request, flow, now)
     }
 
     /// Whether not even requests inside dialogs have room.
@@ -111,19 +109,19 @@ impl Endpoint {
         self.table.len() >= self.settings.transactions_max + self.settings.transactions_max / 8
     }
 
-    /// Sends a request that has its Via.
+    /// Starts the transaction of a request that has its Via.
     pub(super) fn start_client(
         &mut self,
-        session: SessionId,
-        transaction: TransactionId,
+        owner: Owner,
         request: Request,
         flow: Flow,
         now: Instant,
-    ) {
+    ) -> TransactionId {
         let branch = request.top_via().and_then(|via| via.branch());
         let key = Key::client(&branch.unwrap_or_default(), &request.method);
         let (reliability, timing) = (flow.transport.reliability(), self.settings.timing);
         let is_invite = request.method == Method::Invite;
+        let to_tag = request.to_tag();
         let machine = if is_invite {
             let machine = ClientInvite::start(request, reliability, timing, now);
             Machine::ClientInvite(Box::new(machine))
@@ -132,6 +130,7 @@ impl Endpoint {
             Machine::Client(Box::new(machine))
         };
         let mut entry = Entry::new(machine, key, flow);
+        entry.to_tag = to_tag;
         entry.owner = Some(owner);
         let id = self.table.insert(entry);
         if is_invite && let Some(record) = self.sessions.get_mut(owner.session) {

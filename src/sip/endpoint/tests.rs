@@ -7,6 +7,7 @@ use crate::sip::Transport;
 use crate::sip::message::{Method, Name, NameAddr, Uri};
 
 mod guard;
+mod strays;
 
 /// An endpoint alone, fed with text.
 struct Bench {

@@ -124,7 +124,8 @@ impl Session {
         round: Round,
         now: Instant,
     ) {
-        let mut response = self.reply_with_contact(invite, StatusCode::OK);
+        let response = self.reply_with_contact(invite, StatusCode::OK);
+        let mut response = self.with_timer(response, invite, now);
         if !body.is_empty() {
             response = response.with_body(body::SDP, body);
         }

@@ -11,9 +11,7 @@ use super::fork::Fork;
 use super::redirect::Targets;
 use super::{Ended, Event, Output, Party, Session, Settings, State, Timer, body};
 use crate::sip::dialog::{Dialog, MAX_FORWARDS};
-use crate::sip::message::{
-    CSeq, Method, Name, NameAddr, Reason, Request, Response, StatusCode, Uri,
-};
+use crate::sip::message::{CSeq, Method, Name, NameAddr, Request, Response, StatusCode, Uri};
 use crate::sip::{Flow, Random, TransactionId, capabilities};
 
 /// Whom to call, and as whom.
@@ -87,7 +85,7 @@ impl Session {
             number: 1,
             method: Method::Invite,
         };
-        Request::new(Method::Invite, call.uri)
+        let mut invite = Request::new(Method::Invite, call.uri)
             .with_header(Name::MaxForwards, MAX_FORWARDS)
             .with_header(Name::From, call.from.with_tag(&self.local_tag))
             .with_header(Name::To, call.to)
@@ -96,8 +94,9 @@ impl Session {
             .with_header(Name::Contact, contact)
             .with_header(Name::UserAgent, self.settings.server_name.clone())
             .with_header(Name::Allow, capabilities::ALLOW)
-            .with_header(Name::Supported, self.supported())
-            .with_body(body::SDP, offer)
+            .with_header(Name::Supported, self.supported());
+        self.ask_for_timer(&mut invite);
+        invite.with_body(body::SDP, offer)
     }
 
     /// Sends an INVITE of ours, or sends it anew.
@@ -173,6 +172,10 @@ impl Session {
             }
         }
         self.acknowledge();
+        self.learn(&response.headers);
+        if let Some(asked) = self.outgoing.as_ref().map(|it| it.invite.headers.clone()) {
+            self.take_timer(&asked, &response.headers, now);
+        }
         let concluded = self.conclude_call(inviting.concluded, response);
         self.media.settle();
         match (concluded, inviting.cancel) {
@@ -200,28 +203,15 @@ impl Session {
 
     /// 422: once more, for a longer session.
     fn invite_again(&mut self, response: &Response) {
-        let (State::Inviting(inviting), Some(outgoing)) = (&mut self.state, &self.outgoing) else {
+        let (State::Inviting(inviting), Some(outgoing)) = (&self.state, &self.outgoing) else {
             return;
         };
         if inviting.cancel != Cancel::No {
             return self.on_refused(response);
         }
-        inviting.provisional = false;
         let flow = outgoing.flow;
-        let request = self.invite_with_longer_interval(&outgoing.invite);
-        self.dialog = None;
-        let transaction = self.new_transaction();
-        self.outgoing = Some(Outgoing {
-            transaction,
-            invite: Box::new(request.clone()),
-            flow,
-            ack: None,
-        });
-        self.put(Output::Request {
-            transaction,
-            request,
-            flow,
-        });
+        let invite = self.invite_with_longer_interval(&outgoing.invite);
+        self.call_again(invite, flow);
     }
 
     fn on_refused(&mut self, response: &Response) {

@@ -2,12 +2,16 @@
 
 use bytes::Bytes;
 
-use crate::sdp::{self, Direction, Local, Negotiated, NoCommonCodec, Origin, SessionDescription};
+use crate::sdp::{
+    self, Direction, Local, Negotiated, NoCommonCodec, Origin, SessionDescription, Srtp,
+};
 use crate::sip::message::StatusCode;
 
 /// Our side of the media.
 #[derive(Debug)]
 pub(super) struct Media {
+    /// Our keys, of the whole session.
+    srtp: Srtp,
     /// What we stand for.
     stance: Stance,
     /// What we want to stand for: to be offered, or put into the next answer.
@@ -18,11 +22,31 @@ pub(super) struct Media {
     theirs: Option<Origin>,
     agreed: Option<Negotiated>,
     /// Our offer that waits for its answer.
-    offered: Option<SessionDescription>,
+    offered: Option<Offered>,
     /// Our first offer, answered by one branch of a forked call while others may still answer it.
-    forked: Option<SessionDescription>,
-    /// What was agreed on last.
-    agreed: Option<Negotiated>,
+    forked: Option<Offered>,
+    /// Our offer that was not taken, while no other description has followed.
+    withdrawn: Option<SessionDescription>,
+    /// Whether the latest agreement changed anything.
+    is_news: bool,
+    /// Whether our latest description let us send, so that the peer's tells whether it holds us.
+    sends: bool,
+    /// The peer holds us.
+    held: bool,
+}
+
+/// What our descriptions are made from, without the keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stance {
+    pub(super) local: Local,
+    /// We hold the peer.
+    pub(super) holds: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Offered {
+    description: SessionDescription,
+    stance: Stance,
 }
 
 /// A description that cannot be taken.
@@ -58,8 +82,10 @@ impl Refused {
 }
 
 impl Media {
-    pub(super) fn new(local: Local) -> Self {
+    pub(super) fn new(mut local: Local) -> Self {
+        let srtp = std::mem::take(&mut local.srtp);
         Self {
+            srtp,
             stance: Stance {
                 local,
                 holds: false,
@@ -70,20 +96,34 @@ impl Media {
             agreed: None,
             offered: None,
             forked: None,
-            agreed: None,
+            withdrawn: None,
+            is_news: true,
+            sends: true,
+            held: false,
         }
     }
 
     /// Answers an offer, with what we want by now. A refused one changes nothing.
     pub(super) fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), Refused> {
         let offer = SessionDescription::parse(offer).map_err(Refused::Unreadable)?;
-        let (answer, negotiated) =
-            sdp::answer(&offer, &self.local).map_err(Refused::NoCommonCodec)?;
-        self.local.srtp.settle(&answer, &negotiated);
+        let stance = self.wanted.as_ref().unwrap_or(&self.stance);
+        let (mut answer, mut negotiated) =
+            sdp::answer(&offer, &self.local(stance)).map_err(Refused::NoCommonCodec)?;
+        if stance.holds {
+            negotiated.direction = negotiated.direction.within(Direction::SendOnly);
+            answer = answer.with_direction(negotiated.direction);
+        }
+        let same_version = self.theirs.as_ref() == Some(&offer.origin);
+        self.is_news = !same_version || self.agreed.as_ref() != Some(&negotiated);
+        if let Some(wanted) = self.wanted.take() {
+            self.stance = wanted;
+        }
+        self.srtp.settle(&answer, &negotiated);
         let answer = self.following(answer);
         let body = answer.write();
-        self.ours = Some(answer);
+        self.stand(answer, offer.origin);
         self.agreed = Some(negotiated.clone());
+        self.sends = true;
         Ok((body, negotiated))
     }
 
@@ -91,7 +131,7 @@ impl Media {
     /// says what we would do, not what we may (RFC 3261 §14.2, RFC 6337 §5.3).
     pub(super) fn offer(&mut self) -> Bytes {
         let stance = self.wanted.as_ref().unwrap_or(&self.stance).clone();
-        let mut offer = sdp::offer(&stance.local);
+        let mut offer = sdp::offer(&self.local(&stance));
         if let Some(last) = &self.ours {
             offer = in_the_place_of(offer, last);
         }
@@ -119,8 +159,15 @@ impl Media {
         let answer = SessionDescription::parse(&answer).map_err(Refused::Unreadable)?;
         let offer = offered.description;
         let negotiated = sdp::conclude(&offer, &answer).map_err(Refused::NoCommonCodec)?;
-        self.local.srtp.settle(&offer, &negotiated);
-        self.ours = Some(offer);
+        self.is_news = self.stance != offered.stance || self.agreed.as_ref() != Some(&negotiated);
+        self.wanted = self.wanted.take().filter(|it| *it != offered.stance);
+        self.stance = offered.stance;
+        self.sends = offer
+            .media
+            .iter()
+            .any(|media| media.port != 0 && offer.direction_of(media).sends());
+        self.srtp.settle(&offer, &negotiated);
+        self.stand(offer, answer.origin);
         self.agreed = Some(negotiated.clone());
         Ok(negotiated)
     }
@@ -128,7 +175,7 @@ impl Media {
     /// What an answer to our offer that does not bind yet would lead to.
     pub(super) fn preview(&self, answer: &[u8]) -> Result<Negotiated, Refused> {
         let offer = self.offered.as_ref().or(self.forked.as_ref());
-        let offer = offer.ok_or(Refused::Missing)?;
+        let offer = &offer.ok_or(Refused::Missing)?.description;
         let answer = SessionDescription::parse(answer).map_err(Refused::Unreadable)?;
         sdp::conclude(offer, &answer).map_err(Refused::NoCommonCodec)
     }
@@ -136,7 +183,7 @@ impl Media {
     /// Takes the answer of one branch of a forked call; another branch may still answer the same offer.
     pub(super) fn conclude_fork(&mut self, answer: Bytes) -> Result<Negotiated, Refused> {
         let offer = self.forked.take().or_else(|| self.offered.clone());
-        self.offered.clone_from(&offer);
+        self.offered = offer.clone();
         self.forked = offer;
         self.conclude(Some(answer))
     }
@@ -164,7 +211,17 @@ impl Media {
     /// Changes what we want.
     pub(super) fn want(&mut self, change: impl FnOnce(&mut Stance)) {
         let last = self.wanted.as_ref().unwrap_or(&self.stance);
-        change(self.wanted.insert(last.clone()));
+        let wanted = self.wanted.insert(last.clone());
+        change(wanted);
+        wanted.local.srtp = Srtp::default();
+    }
+
+    /// A stance with our keys.
+    fn local(&self, stance: &Stance) -> Local {
+        Local {
+            srtp: self.srtp.clone(),
+            ..stance.local.clone()
+        }
     }
 
     /// Whether there is something to offer that is not on its way.

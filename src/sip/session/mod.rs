@@ -69,9 +69,11 @@ use accept::{Invited, Unacknowledged};
 use authorize::Authorizer;
 use invite::{Inviting, Outgoing};
 use media::Media;
+use modify::Modification;
 use prack::Provisionals;
 use refer::Referring;
 use referred::Subscription;
+use timer::SessionTimer;
 
 /// What a session needs to know.
 #[derive(Clone, Debug)]
@@ -201,7 +203,6 @@ enum State {
 
 /// What a request of ours inside the dialog is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "dispatched on before they are all sent")]
 enum Purpose {
     /// INVITE: hold, resume, another address, a refresh.
     Reinvite,
@@ -235,6 +236,14 @@ enum Timer {
     Referral,
     /// Ends the subscription to the outcome of the peer's REFER.
     Referred,
+    /// Refreshes the session (RFC 4028).
+    Refresh,
+    /// Ends the session that was not refreshed.
+    Expire,
+    /// Tries our change of the session again.
+    Retry,
+    /// Gives up our re-INVITE.
+    Stalled,
 }
 
 /// Outputs and events a session holds, each. One input gives at most four of either and the owner
@@ -283,6 +292,10 @@ impl Session {
                 Timer::RingMax => self.on_ring_max(),
                 Timer::Referral => self.conclude_referral(StatusCode::REQUEST_TIMEOUT),
                 Timer::Referred => self.expire_subscription(),
+                Timer::Refresh => self.on_refresh_due(),
+                Timer::Expire => self.on_session_expired(now),
+                Timer::Retry => {}
+                Timer::Stalled => self.on_reinvite_stalled(),
             }
         }
         self.modify(now);
@@ -380,7 +393,10 @@ impl Session {
             Some(Purpose::Prack) => {}
             Some(Purpose::Refer) => self.on_refer_response(response, now),
             Some(Purpose::Notify) => self.on_notify_response(response),
-            None if response.status.is_final() => self.on_bye_finished(transaction),
+            None if response.status.is_final() => {
+                self.repeat_ack(transaction, response);
+                self.on_bye_finished(transaction);
+            }
             None => {}
         }
     }

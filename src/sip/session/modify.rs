@@ -11,7 +11,7 @@ use super::bye::{lost, unusable_answer};
 use super::cancel::cancel_of;
 use super::{Event, Output, Purpose, Session, State, Timer, body};
 use crate::sdp::Local;
-use crate::sip::message::{Headers, Method, Name, NameAddr, Request, Response, StatusCode};
+use crate::sip::message::{Headers, Method, Name, NameAddr, Reason, Request, Response, StatusCode};
 use crate::sip::{Flow, TransactionId, capabilities};
 
 /// Tries of one change before it is given up, when the peer says to come again. Two peers that
@@ -81,7 +81,7 @@ impl Session {
         let user_agent = self.settings.server_name.clone();
         request.headers.push(Name::UserAgent, user_agent);
         request.headers.push(Name::Allow, capabilities::ALLOW);
-        let supported = capabilities::supported();
+        let supported = self.supported();
         request.headers.push(Name::Supported, supported);
         self.ask_for_timer(&mut request);
         if !by_update {
@@ -143,7 +143,9 @@ impl Session {
         if underway.request.method != Method::Invite {
             return;
         }
-        let request = cancel_of(&underway.request, "no answer to re-INVITE".to_owned());
+        let cause = StatusCode::REQUEST_TERMINATED;
+        let reason = Reason::sip(cause.0, "no answer to re-INVITE");
+        let request = cancel_of(&underway.request, reason);
         let flow = underway.flow;
         let transaction = self.new_transaction();
         self.put(Output::Request {

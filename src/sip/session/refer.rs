@@ -133,8 +133,8 @@ impl Session {
                 .with_header(Name::AllowEvents, "refer");
             return self.respond(transaction, response);
         }
-        let ours = self.referring.as_ref();
-        if !ours.is_some_and(|it| id.is_none_or(|id| id == it.id)) {
+        let ours = self.referring.as_ref().map(|it| it.id);
+        if ours.is_none() || id.is_some_and(|id| Some(id) != ours) {
             let status = StatusCode::CALL_DOES_NOT_EXIST;
             return self.respond_status(transaction, notify, status);
         }

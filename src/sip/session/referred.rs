@@ -106,9 +106,10 @@ impl Session {
         self.conclude_subscription(StatusCode::REQUEST_TIMEOUT, "timeout");
     }
 
-    /// A peer that does not take our NOTIFY is told no more (RFC 6665 §4.2.2).
+    /// A peer that knows of no REFER, or does not answer, is told no more (RFC 6665 §4.2.2). One that
+    /// refuses a NOTIFY because a later one has overtaken it is.
     pub(super) fn on_notify_response(&mut self, response: &Response) {
-        if response.status.0 >= 300 {
+        if matches!(response.status.0, 408 | 481 | 489) {
             self.subscription = None;
             self.timers.cancel(Timer::Referred);
         }

@@ -12,7 +12,12 @@ mod called;
 mod calling;
 mod challenged;
 mod inside;
+mod modify;
+mod provisional;
+mod redirected;
 mod secure;
+mod timer;
+mod transfer;
 
 const INVITE_TRANSACTION: TransactionId = TransactionId(500);
 

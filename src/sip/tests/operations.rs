@@ -50,11 +50,14 @@ enum Act {
     Hold,
     Resume,
     Reoffer,
+    Progress,
+    Refer,
+    Notify(u16),
 }
 
-const METHODS: [&str; 11] = [
+const METHODS: [&str; 14] = [
     "INVITE", "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER", "REFER",
-    "JUMP",
+    "PRACK", "PRACK", "NOTIFY", "JUMP",
 ];
 
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
@@ -71,11 +74,16 @@ fn operation() -> impl Strategy<Value = Operation> {
         Just(Act::HangUp),
         Just(Act::Hold),
         Just(Act::Resume),
-        Just(Act::Reoffer)
+        Just(Act::Reoffer),
+        Just(Act::Progress),
+        Just(Act::Refer),
+        prop_oneof![Just(180), Just(486)].prop_map(Act::Notify)
     ];
     let status = prop_oneof![
         Just(100),
         Just(180),
+        Just(183),
+        Just(202),
         Just(200),
         Just(200),
         Just(302),
@@ -107,6 +115,8 @@ struct Bench {
     now: Instant,
     /// The To tag of our latest response, for requests that hit a dialog.
     our_tag: String,
+    /// The RSeq of our latest reliable response, for PRACK.
+    our_rseq: String,
     /// Requests the endpoint has sent.
     sent: Vec<(Bytes, Flow)>,
     ended: usize,
@@ -131,7 +141,11 @@ fn settings() -> session::Settings {
             codecs: vec![Law::Mu],
             srtp: Default::default(),
         },
-        policy: Default::default(),
+        policy: session::Policy {
+            accepts_refer: true,
+            redirect_hosts: vec![flow(false).remote.ip().into()],
+            ..Default::default()
+        },
         timing: Timing::default(),
     }
 }
@@ -158,6 +172,7 @@ impl Bench {
             random,
             now: clock::now(),
             our_tag: "none".to_owned(),
+            our_rseq: "1".to_owned(),
             sent: Vec::new(),
             ended: 0,
         }
@@ -187,6 +202,9 @@ impl Bench {
                     Act::Hold => session.hold(self.now),
                     Act::Resume => session.resume(self.now),
                     Act::Reoffer => session.reoffer(settings().local_media, self.now),
+                    Act::Progress => session.progress(self.now),
+                    Act::Refer => session.refer(Uri::parse("sip:x@y").unwrap(), None, self.now),
+                    Act::Notify(status) => session.notify(status, self.now),
                 }
             }
             Operation::Forget(nth) => {
@@ -210,6 +228,15 @@ impl Bench {
             Tag::Ours => format!(";tag={}", self.our_tag),
             Tag::Unknown => ";tag=unknown".to_owned(),
         };
+        // The headers that some methods read; the RAck is that of our latest reliable response.
+        let special = match (method, branch) {
+            ("INVITE", 1..=2) => "Require: 100rel\r\n".to_owned(),
+            ("INVITE", 4) => format!("Replaces: c1;to-tag={};from-tag=theirs\r\n", self.our_tag),
+            ("PRACK", _) => format!("RAck: {} {cseq} INVITE\r\n", self.our_rseq),
+            ("REFER", _) => "Refer-To: <sip:x@192.0.2.1>\r\n".to_owned(),
+            ("NOTIFY", _) => "Event: refer\r\nSubscription-State: active\r\n".to_owned(),
+            _ => String::new(),
+        };
         let content = if body.starts_with("Signal") {
             "dtmf-relay"
         } else {
@@ -220,7 +247,7 @@ impl Bench {
              Via: SIP/2.0/UDP 192.0.2.1;branch={cookie}{branch}\r\n\
              From: <sip:c@192.0.2.1>;tag=theirs\r\nTo: <sip:box@192.0.2.9>{to_tag}\r\n\
              Call-ID: c1\r\nCSeq: {cseq} {method}\r\nContact: <sip:c@192.0.2.1>\r\n\
-             Content-Type: application/{content}\r\nContent-Length: {}\r\n\r\n{body}",
+             {special}Content-Type: application/{content}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )
     }
@@ -234,10 +261,14 @@ impl Bench {
         if tag && !to.contains("tag=") {
             to += ";tag=far";
         }
+        let reliable = match status {
+            183 => "Require: 100rel\r\nRSeq: 1\r\n",
+            _ => "",
+        };
         let body = if body { SDP } else { "" };
         let response = format!(
             "SIP/2.0 {status} x\r\nVia: {}\r\nFrom: {}\r\nTo: {to}\r\nCall-ID: {}\r\n\
-             CSeq: {}\r\nContact: <sip:far@192.0.2.1>\r\nContent-Type: application/sdp\r\n\
+             CSeq: {}\r\nContact: <sip:far{status}@192.0.2.1>\r\n{reliable}Content-Type: application/sdp\r\n\
              Content-Length: {}\r\n\r\n{body}",
             line(&text, "Via"),
             line(&text, "From"),
@@ -316,6 +347,9 @@ impl Bench {
             let text = String::from_utf8_lossy(&transmit.bytes).into_owned();
             match text.strip_prefix("SIP/2.0") {
                 Some(_) => {
+                    if let Some(rseq) = Some(line(&text, "RSeq")).filter(|it| !it.is_empty()) {
+                        self.our_rseq = rseq.to_owned();
+                    }
                     if let Some((_, tag)) = line(&text, "To").split_once(";tag=") {
                         self.our_tag = tag.to_owned();
                     }

@@ -39,6 +39,9 @@ pub(super) enum Verb {
     HangUp,
     Hold,
     Resume,
+    Progress,
+    Refer,
+    Notify(u16),
 }
 
 pub(super) struct Party {
@@ -46,6 +49,8 @@ pub(super) struct Party {
     pub(super) sessions: BTreeMap<SessionId, Session>,
     /// What the sessions told, with the time in milliseconds.
     pub(super) told: Vec<(u64, Event)>,
+    /// The rules of its line.
+    pub(super) policy: session::Policy,
     address: SocketAddr,
     random: Random,
     last_session: Option<SessionId>,
@@ -77,6 +82,7 @@ impl Party {
             endpoint: Endpoint::new(endpoint::Settings::default(), random.fork()),
             sessions: BTreeMap::new(),
             told: Vec::new(),
+            policy: session::Policy::default(),
             address: SocketAddr::from(([192, 0, 2, 1 + index as u8], 5060)),
             random,
             last_session: None,
@@ -94,7 +100,7 @@ impl Party {
                 codecs: vec![Law::Mu, Law::A],
                 srtp: Default::default(),
             },
-            policy: Default::default(),
+            policy: self.policy.clone(),
             timing: Timing::default(),
         }
     }
@@ -267,6 +273,7 @@ impl World {
         let id = party
             .last_session
             .expect("a party acts on a session it has had");
+        let address = party.address;
         let Some(session) = party.sessions.get_mut(&id) else {
             return;
         };
@@ -277,6 +284,9 @@ impl World {
             Verb::HangUp => session.hang_up("goodbye", self.now),
             Verb::Hold => session.hold(self.now),
             Verb::Resume => session.resume(self.now),
+            Verb::Progress => session.progress(self.now),
+            Verb::Refer => session.refer(Uri::sip(Some("x"), address.ip(), None), None, self.now),
+            Verb::Notify(status) => session.notify(status, self.now),
         }
         self.drain(index);
     }

@@ -3,10 +3,30 @@
 use super::*;
 
 pub(super) fn calling() -> (Bench, TransactionId, Request) {
-    calling_with(Policy::default())
+    calling_as(settings())
 }
 
 pub(super) fn calling_with(policy: Policy) -> (Bench, TransactionId, Request) {
+    calling_as(settings_with(policy))
+}
+
+/// A call of ours that was answered and drained.
+pub(super) fn answered() -> Bench {
+    answered_with(&[])
+}
+
+pub(super) fn answered_with(head: &[(Name, &str)]) -> Bench {
+    let (mut bench, transaction, invite) = calling();
+    let mut ok = response(&invite, 200, "x", &sdp("192.0.2.1", ""));
+    for (name, value) in head {
+        ok = ok.with_header(name.clone(), (*value).to_owned());
+    }
+    bench.answer_with(transaction, ok);
+    bench.drain();
+    bench
+}
+
+pub(super) fn calling_as(settings: Settings) -> (Bench, TransactionId, Request) {
     let now = clock::now();
     let to = Uri::sip(Some("box"), flow().remote.ip(), None);
     let call = Call {
@@ -14,7 +34,7 @@ pub(super) fn calling_with(policy: Policy) -> (Bench, TransactionId, Request) {
         from: NameAddr::new(Uri::sip(Some("alice"), flow().local.ip(), None)).with_display("A"),
         to: NameAddr::new(to),
     };
-    let session = Session::outgoing(call, flow(), settings_with(policy), Random::new([5, 6]));
+    let session = Session::outgoing(call, flow(), settings, Random::new([5, 6]));
     let mut bench = Bench {
         session,
         start: now,
