@@ -374,6 +374,16 @@ impl Lab {
         });
     }
 
+    /// Waits until no port and no session is held: a refused call lasts until its ACK has come, and a port
+    /// until the media thread has let go of it.
+    pub fn gives_everything_back(&self) {
+        self.until("everything is given back", Duration::from_secs(40), |lab| {
+            let status = lab.status();
+            (status["ports"]["in_use"] == 0 && status["transactions"]["sessions"] == 0)
+                .then_some(())
+        });
+    }
+
     fn try_http(&self, method: &str, path: &str, body: &str) -> Option<Value> {
         let cloud = SocketAddr::from((self.ip, CLOUD_PORT));
         let mut stream = TcpStream::connect_timeout(&cloud, Duration::from_secs(2)).ok()?;

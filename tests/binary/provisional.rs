@@ -21,11 +21,7 @@ fn run(lab: &Lab, scenarios: &[&str]) {
         }
     });
     lab.is_idle(Duration::from_secs(20));
-    // A refused call lasts until its ACK has come.
-    lab.until("everything is given back", Duration::from_secs(40), |lab| {
-        let status = lab.status();
-        (status["ports"]["in_use"] == 0 && status["transactions"]["sessions"] == 0).then_some(())
-    });
+    lab.gives_everything_back();
 }
 
 /// The ear takes long to connect, so that the assistant rings for a while.
