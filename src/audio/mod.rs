@@ -32,3 +32,41 @@ impl Law {
         }
     }
 }
+
+/// What an RTP stream carries. G.711 passes from wire to ear untouched; the others are decoded and encoded
+/// outside the media thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// G.711 in one of its laws.
+    G711(Law),
+    /// G.722 at 64 kbit/s, sampled at 16 kHz; its RTP clock runs at 8 kHz by a historic error (RFC 3551 §4.5.2).
+    G722,
+    /// Opus (RFC 6716, RFC 7587), mono.
+    Opus,
+}
+
+impl Codec {
+    /// Ticks of the RTP clock in a second.
+    #[must_use]
+    pub const fn clock_rate(self) -> u32 {
+        match self {
+            Self::G711(_) | Self::G722 => 8_000,
+            Self::Opus => 48_000,
+        }
+    }
+
+    /// Ticks of the RTP clock in a frame of 20 ms.
+    #[must_use]
+    pub const fn frame_ticks(self) -> u32 {
+        self.clock_rate() / 50
+    }
+
+    /// The law, where the stream is G.711.
+    #[must_use]
+    pub const fn law(self) -> Option<Law> {
+        match self {
+            Self::G711(law) => Some(law),
+            Self::G722 | Self::Opus => None,
+        }
+    }
+}
