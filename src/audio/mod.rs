@@ -41,7 +41,7 @@ pub enum Codec {
     G711(Law),
     /// G.722 at 64 kbit/s, sampled at 16 kHz; its RTP clock runs at 8 kHz by a historic error (RFC 3551 §4.5.2).
     G722,
-    /// Opus (RFC 6716, RFC 7587), mono.
+    /// Opus, mono.
     Opus,
 }
 
