@@ -2,6 +2,9 @@
 
 pub mod g711;
 pub mod level;
+pub mod plc;
+#[cfg(test)]
+mod speech_like;
 pub mod tone;
 
 use std::time::Duration;
