@@ -49,6 +49,11 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// G.711 µ-law.
+    pub const PCMU: Self = Self::G711(Law::Mu);
+    /// G.711 A-law.
+    pub const PCMA: Self = Self::G711(Law::A);
+
     /// Ticks of the RTP clock in a second.
     #[must_use]
     pub const fn clock_rate(self) -> u32 {

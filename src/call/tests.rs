@@ -3,7 +3,7 @@ use std::time::UNIX_EPOCH;
 use bytes::Bytes;
 
 use super::*;
-use crate::audio::Law;
+use crate::audio::Codec;
 use crate::conversation::{Failure, Heard};
 use crate::sdp::Local;
 use crate::sip::Transport;
@@ -60,7 +60,7 @@ fn settings() -> Settings {
                 address: flow().local.ip(),
                 port: 5000,
                 session_id: 1,
-                codecs: vec![Law::Mu, Law::A],
+                codecs: vec![Codec::PCMU, Codec::PCMA],
                 srtp: Default::default(),
             },
             policy: Default::default(),

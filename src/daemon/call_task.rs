@@ -303,9 +303,9 @@ impl CallTask {
                 let _ = self.outputs.send((self.session, output)).await;
             }
             Command::OpenServices(negotiated) => {
-                let ends = self.media.open_rings(negotiated.law);
-                self.speech
-                    .open(&self.services, &self.id, negotiated.law, ends);
+                let law = negotiated.codec.law().unwrap_or(crate::audio::Law::Mu);
+                let ends = self.media.open_rings(law);
+                self.speech.open(&self.services, &self.id, law, ends);
                 self.services.model.warm();
             }
             Command::Media(negotiated) => self.media.start(&self.services, &self.id, &negotiated),

@@ -1,11 +1,12 @@
 //! The two lock-free rings of a call, between the media thread and the speech tasks; and those that join two calls.
 //!
-//! Each carries 20 ms frames of the negotiated codec as they are on the wire. The media thread never
-//! waits on them: a full caller ring drops the newest frame and counts it, an empty agent ring is silence.
+//! Each carries the negotiated codec as it is on the wire: the [`caller`] ring packets of any length with the gaps
+//! between them, the agent ring frames of 20 ms. The media thread never waits on them: a full caller ring drops the
+//! newest item and counts it, an empty agent ring is silence.
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
@@ -15,13 +16,14 @@ use ringbuf::{HeapCons, HeapProd, HeapRb};
 use crate::audio::FRAME_SAMPLES;
 use crate::conversation::UtteranceId;
 
+mod caller;
 mod relay;
 
+pub use caller::{
+    CALLER_RING_BYTES, CALLER_RING_FRAMES, CallerReader, CallerWriter, Item, Items, LONGEST_PACKET,
+    caller_ring,
+};
 pub use relay::{RELAY_RING, RelayEnd, relay};
-
-/// Two seconds of caller audio: the tail that is replayed when a listening socket is opened anew.
-/// When full the newest frame is dropped and counted in [`CallerWriter::dropped`].
-pub const CALLER_RING_FRAMES: usize = 100;
 
 /// One second of agent audio: covers the scheduling of the speech task, and is the latency ceiling.
 /// When full the speech task waits; nothing is dropped.
@@ -65,102 +67,6 @@ pub struct AgentFrame {
     pub last: bool,
     /// The audio.
     pub audio: Frame,
-}
-
-#[derive(Debug, Default)]
-struct CallerShared {
-    waker: AtomicWaker,
-    wanted: AtomicUsize,
-    dropped: AtomicU64,
-    closed: AtomicBool,
-}
-
-/// The media thread's end of the caller ring.
-pub struct CallerWriter {
-    ring: HeapProd<Frame>,
-    shared: Arc<CallerShared>,
-}
-
-/// The ear's end of the caller ring.
-pub struct CallerReader {
-    ring: HeapCons<Frame>,
-    shared: Arc<CallerShared>,
-}
-
-/// A caller ring.
-#[must_use]
-pub fn caller_ring() -> (CallerWriter, CallerReader) {
-    let (producer, consumer) = HeapRb::new(CALLER_RING_FRAMES).split();
-    let shared = Arc::new(CallerShared::default());
-    (
-        CallerWriter {
-            ring: producer,
-            shared: Arc::clone(&shared),
-        },
-        CallerReader {
-            ring: consumer,
-            shared,
-        },
-    )
-}
-
-impl CallerWriter {
-    /// Adds a frame and wakes the reader when it has as much as it asked for.
-    pub fn push(&mut self, audio: &[u8]) {
-        if self.ring.try_push(Frame::new(audio)).is_err() {
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        if self.ring.occupied_len() >= self.shared.wanted.load(Ordering::Acquire) {
-            self.shared.waker.wake();
-        }
-    }
-
-    /// Whether somebody holds the other end.
-    #[must_use]
-    pub fn is_heard(&self) -> bool {
-        self.ring.read_is_held()
-    }
-
-    /// Frames dropped because the reader was too slow.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.shared.dropped.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for CallerWriter {
-    fn drop(&mut self) {
-        self.shared.closed.store(true, Ordering::Release);
-        self.shared.waker.wake();
-    }
-}
-
-impl CallerReader {
-    /// Waits until `frames` frames are there (or the stream has ended), then appends all that are
-    /// there to `audio`. Returns false when the writer is gone and nothing is left. Cancel-safe.
-    pub async fn read(&mut self, frames: usize, audio: &mut Vec<u8>) -> bool {
-        self.shared
-            .wanted
-            .store(frames.clamp(1, CALLER_RING_FRAMES), Ordering::Release);
-        let Self { ring, shared } = self;
-        let ring: &mut HeapCons<Frame> = ring; // a shared borrow would not be Send
-        poll_fn(move |context| {
-            shared.waker.register(context.waker());
-            let closed = shared.closed.load(Ordering::Acquire);
-            if ring.occupied_len() >= frames || closed {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
-        let mut any = false;
-        while let Some(frame) = self.ring.try_pop() {
-            audio.extend_from_slice(frame.bytes());
-            any = true;
-        }
-        any || !self.shared.closed.load(Ordering::Acquire)
-    }
 }
 
 #[derive(Debug, Default)]

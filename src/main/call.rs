@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use ringwell::audio::Law;
+use ringwell::audio;
 use ringwell::sandbox::caller::{self, Options, Step, parse_script};
 use ringwell::sdp::SrtpPolicy;
 
@@ -71,12 +71,12 @@ enum Codec {
 impl Call {
     pub(crate) fn execute(self) -> Result<(), Failure> {
         let script = self.steps()?;
-        let laws = self.codec.iter().map(|codec| match codec {
-            Codec::Pcmu => Law::Mu,
-            Codec::Pcma => Law::A,
+        let codecs = self.codec.iter().map(|codec| match codec {
+            Codec::Pcmu => audio::Codec::PCMU,
+            Codec::Pcma => audio::Codec::PCMA,
         });
         let options = Options {
-            laws: laws.collect(),
+            codecs: codecs.collect(),
             srtp: match self.srtp {
                 true => SrtpPolicy::Required,
                 false => SrtpPolicy::Off,

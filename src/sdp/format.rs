@@ -1,7 +1,7 @@
 //! RTP formats of an audio stream (RFC 3551 §6, RFC 4733 §7): what its payload types mean.
 
 use super::{Attribute, Media};
-use crate::audio::Law;
+use crate::audio::Codec;
 
 /// Clock rate of every format that is taken.
 const CLOCK_RATE: &str = "8000";
@@ -12,7 +12,7 @@ const DEFAULT_PTIME_MS: u16 = 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     /// G.711.
-    Audio(Law),
+    Audio(Codec),
     /// Named telephone events.
     TelephoneEvent,
 }
@@ -25,8 +25,8 @@ impl Format {
             return None;
         }
         match name.as_str() {
-            "PCMU" => Some(Self::Audio(Law::Mu)),
-            "PCMA" => Some(Self::Audio(Law::A)),
+            "PCMU" => Some(Self::Audio(Codec::PCMU)),
+            "PCMA" => Some(Self::Audio(Codec::PCMA)),
             "TELEPHONE-EVENT" => Some(Self::TelephoneEvent),
             _ => None,
         }
@@ -35,8 +35,8 @@ impl Format {
     /// Payload types 0 and 8 need no `a=rtpmap` (RFC 3551 §6).
     fn assigned(payload_type: u8) -> Option<Self> {
         match payload_type {
-            0 => Some(Self::Audio(Law::Mu)),
-            8 => Some(Self::Audio(Law::A)),
+            0 => Some(Self::Audio(Codec::PCMU)),
+            8 => Some(Self::Audio(Codec::PCMA)),
             _ => None,
         }
     }
@@ -44,8 +44,10 @@ impl Format {
     /// The encoding in an `a=rtpmap`.
     fn encoding(self) -> &'static str {
         match self {
-            Self::Audio(Law::Mu) => "PCMU/8000",
-            Self::Audio(Law::A) => "PCMA/8000",
+            Self::Audio(Codec::PCMU) => "PCMU/8000",
+            Self::Audio(Codec::PCMA) => "PCMA/8000",
+            Self::Audio(Codec::G722) => "G722/8000",
+            Self::Audio(Codec::Opus) => "opus/48000/2",
             Self::TelephoneEvent => "telephone-event/8000",
         }
     }

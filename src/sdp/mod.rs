@@ -6,7 +6,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::audio::Law;
+use crate::audio::Codec;
 
 pub mod crypto;
 mod format;
@@ -18,7 +18,7 @@ pub use crypto::{Crypto, Srtp, SrtpPolicy, Suite};
 pub use offer_answer::{NoCommonCodec, answer, conclude, offer};
 pub use parse::Unreadable;
 
-// `sdp -> audio::Law` is the one leaf-to-leaf import besides `sip::session -> sdp`.
+// `sdp -> audio::Codec` is the one leaf-to-leaf import besides `sip::session -> sdp`.
 
 /// What we can say about our own side of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Local {
     /// `o=` session id; stays for the life of the session.
     pub session_id: u64,
     /// Audio codecs we take, most liked first (used when we offer; an answer keeps the offer's order).
-    pub codecs: Vec<Law>,
+    pub codecs: Vec<Codec>,
     /// Whether and how the stream is encrypted.
     pub srtp: Srtp,
 }
@@ -53,7 +53,7 @@ pub enum Direction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Negotiated {
     /// The audio codec.
-    pub law: Law,
+    pub codec: Codec,
     /// Payload type that we send the codec with (the peer's number).
     pub send_payload_type: u8,
     /// Payload type that we receive the codec with (our number; in an answer the offer's).

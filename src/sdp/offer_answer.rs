@@ -7,7 +7,7 @@ use super::format::Format;
 use super::{
     Attribute, Connection, Direction, Local, Media, Negotiated, Origin, SessionDescription,
 };
-use crate::audio::Law;
+use crate::audio::Codec;
 
 #[cfg(test)]
 mod tests;
@@ -53,7 +53,7 @@ pub fn answer(
     offer: &SessionDescription,
     local: &Local,
 ) -> Result<(SessionDescription, Negotiated), NoCommonCodec> {
-    let (index, payload_type, law) = choose(offer, local)?;
+    let (index, payload_type, codec) = choose(offer, local)?;
     let offered = &offer.media[index];
     let theirs = offered.security(local.srtp.policy)?;
     let line = theirs.as_ref().map(|theirs| {
@@ -62,7 +62,7 @@ pub fn answer(
     });
     let event = offered.payload_type(Format::TelephoneEvent);
     let negotiated = Negotiated {
-        law,
+        codec,
         send_payload_type: payload_type,
         receive_payload_type: payload_type,
         telephone_event: event.map(|number| (number, number)),
@@ -75,7 +75,7 @@ pub fn answer(
             .zip(theirs.as_ref())
             .and_then(|(ours, theirs)| Line::agreed(ours, theirs)),
     };
-    let mut formats = vec![(payload_type, Format::Audio(law))];
+    let mut formats = vec![(payload_type, Format::Audio(codec))];
     formats.extend(event.map(|number| (number, Format::TelephoneEvent)));
     let events = match event.and_then(|number| offered.of_format("fmtp", number)) {
         Some(DTMF_AND_FLASH) => DTMF_AND_FLASH,
@@ -98,7 +98,7 @@ pub fn offer(local: &Local) -> SessionDescription {
     let codecs = local
         .codecs
         .iter()
-        .map(|&law| (assigned(law), Format::Audio(law)));
+        .map(|&codec| (assigned(codec), Format::Audio(codec)));
     let formats: Vec<_> = codecs
         .chain([(TELEPHONE_EVENT, Format::TelephoneEvent)])
         .collect();
@@ -132,16 +132,16 @@ pub fn conclude(
         .find(|(ours, theirs)| live(ours) && live(theirs))
         .ok_or(NoCommonCodec::NoAudio)?;
     let crypto = ours.concluded(theirs)?;
-    let (law, send, receive) = theirs
+    let (codec, send, receive) = theirs
         .audio_formats()
         .find_map(|(number, format)| match format {
-            Format::Audio(law) => Some((law, number, ours.payload_type(format)?)),
+            Format::Audio(codec) => Some((codec, number, ours.payload_type(format)?)),
             Format::TelephoneEvent => None,
         })
         .ok_or_else(|| NoCommonCodec::Codec(names(theirs)))?;
     let event = |media: &Media| media.payload_type(Format::TelephoneEvent);
     Ok(Negotiated {
-        law,
+        codec,
         send_payload_type: send,
         receive_payload_type: receive,
         telephone_event: event(theirs).zip(event(ours)),
@@ -154,7 +154,7 @@ pub fn conclude(
 }
 
 /// The stream, payload type and codec to take of an offer.
-fn choose(offer: &SessionDescription, local: &Local) -> Result<(usize, u8, Law), NoCommonCodec> {
+fn choose(offer: &SessionDescription, local: &Local) -> Result<(usize, u8, Codec), NoCommonCodec> {
     let mut refusal = NoCommonCodec::NoAudio;
     for (index, media) in offer.media.iter().enumerate() {
         if !is_audio(media) {
@@ -167,7 +167,7 @@ fn choose(offer: &SessionDescription, local: &Local) -> Result<(usize, u8, Law),
         let chosen = media
             .audio_formats()
             .find_map(|(number, format)| match format {
-                Format::Audio(law) if local.codecs.contains(&law) => Some((number, law)),
+                Format::Audio(codec) if local.codecs.contains(&codec) => Some((number, codec)),
                 _ => None,
             });
         if let Some((payload_type, law)) = chosen {
@@ -265,9 +265,11 @@ fn audio(local: &Local, formats: &[(u8, Format)], events: &str, ptime_ms: u16) -
     }
 }
 
-fn assigned(law: Law) -> u8 {
-    match law {
-        Law::Mu => 0,
-        Law::A => 8,
+fn assigned(codec: Codec) -> u8 {
+    match codec {
+        Codec::PCMU => 0,
+        Codec::PCMA => 8,
+        Codec::G722 => 9,
+        Codec::Opus => 111,
     }
 }

@@ -1,7 +1,7 @@
 //! Broken copies of real messages: nothing panics, and what is taken survives a round trip.
 
 use bytes::Bytes;
-use ringwell::audio::Law;
+use ringwell::audio::Codec;
 use ringwell::sdp::{self, SessionDescription};
 use ringwell::sip::Random;
 use ringwell::sip::message::{Auth, Frame, Message, Name, StreamFramer, parse};
@@ -149,7 +149,7 @@ fn broken_descriptions_are_handled() {
         address: core::net::IpAddr::from([192, 0, 2, 80]),
         port: 30_000,
         session_id: 1,
-        codecs: vec![Law::Mu, Law::A],
+        codecs: vec![Codec::PCMU, Codec::PCMA],
         srtp: Default::default(),
     };
     let ours = sdp::offer(&local);

@@ -1,6 +1,6 @@
 //! The offers and answers of RFC 4317: all are read; each offer is answered as its codecs allow.
 
-use ringwell::audio::Law;
+use ringwell::audio::Codec;
 use ringwell::sdp::{Local, SessionDescription, answer};
 
 use crate::corpus;
@@ -10,7 +10,7 @@ fn local() -> Local {
         address: core::net::IpAddr::from([192, 0, 2, 80]),
         port: 30_000,
         session_id: 1,
-        codecs: vec![Law::Mu, Law::A],
+        codecs: vec![Codec::PCMU, Codec::PCMA],
         srtp: Default::default(),
     }
 }

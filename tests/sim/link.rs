@@ -1,7 +1,7 @@
 //! The wires between the box and the telephones: what they lose, and how long they take.
 
 use bytes::Bytes;
-use ringwell::audio::Law;
+use ringwell::audio::Codec;
 use ringwell::sdp::Local;
 use ringwell::sip::message::Uri;
 use ringwell::sip::session;
@@ -61,7 +61,7 @@ pub(crate) fn session_settings(user: &str, address: &str) -> session::Settings {
             address,
             port: 4000,
             session_id: 1,
-            codecs: vec![Law::Mu, Law::A],
+            codecs: vec![Codec::PCMU, Codec::PCMA],
             srtp: Default::default(),
         },
         policy: Default::default(),

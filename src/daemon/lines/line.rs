@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
-use crate::audio::Law;
+use crate::audio;
 use crate::call::Kind;
 use crate::config::{self, Codec, Config, LineKind, LineTransport, Secrets};
 use crate::daemon::dialing::Dial;
@@ -109,13 +109,13 @@ impl Line {
     }
 
     /// Its codecs, the dearest first.
-    pub(crate) fn codecs(&self) -> Vec<Law> {
+    pub(crate) fn codecs(&self) -> Vec<audio::Codec> {
         let codecs = self.config.codecs.iter();
-        let law = |codec: &Codec| match codec {
-            Codec::Pcmu => Law::Mu,
-            Codec::Pcma => Law::A,
+        let named = |codec: &Codec| match codec {
+            Codec::Pcmu => audio::Codec::PCMU,
+            Codec::Pcma => audio::Codec::PCMA,
         };
-        codecs.map(law).collect()
+        codecs.map(named).collect()
     }
 
     /// What is believed of who calls on it.

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use crate::audio::Law;
+use crate::audio;
 use crate::sip::message::{self, Message};
 
 use super::*;
@@ -145,7 +145,10 @@ fn a_reload_keeps_what_stays_and_names_what_does_not() {
     let again = lines.reload(&config(&other_codecs), &secrets(&[]));
     assert_eq!(names(&again.changed), ["support"]);
     assert_eq!(learned("support"), [registrar]);
-    assert_eq!(lines.named("support").unwrap().codecs(), [Law::A]);
+    assert_eq!(
+        lines.named("support").unwrap().codecs(),
+        [audio::Codec::PCMA]
+    );
     // Another password is another line.
     let again = lines.reload(&config(&next), &secrets(&[("support", "new")]));
     assert_eq!(names(&again.changed), ["support"]);

@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use super::*;
-use crate::audio::{FRAME_SAMPLES, Law, level};
+use crate::audio::{Codec, FRAME_SAMPLES, Law, level};
 use crate::io::media_socket::{self, PortPool};
 use crate::io::rings::{self, AgentFrame, Frame};
 use crate::io::srtp::Srtp;
@@ -38,7 +38,7 @@ fn start() -> MediaHandle {
 
 fn negotiated(law: Law, remote: SocketAddr) -> Negotiated {
     Negotiated {
-        law,
+        codec: Codec::G711(law),
         send_payload_type: if law == Law::Mu { 0 } else { 8 },
         receive_payload_type: if law == Law::Mu { 0 } else { 8 },
         telephone_event: Some((101, 101)),

@@ -9,31 +9,6 @@ fn frame(epoch: u32, utterance: u32, last: bool) -> AgentFrame {
     }
 }
 
-#[tokio::test]
-async fn reader_gets_what_it_asked_for_and_the_rest_at_the_end() {
-    let (mut writer, mut reader) = caller_ring();
-    let mut audio = Vec::new();
-    for _ in 0..4 {
-        writer.push(&[7; 160]);
-    }
-    assert!(reader.read(4, &mut audio).await);
-    assert_eq!(audio.len(), 640);
-    writer.push(&[8; 80]);
-    drop(writer);
-    assert!(reader.read(4, &mut audio).await);
-    assert_eq!(audio.len(), 720);
-    assert!(!reader.read(4, &mut audio).await);
-}
-
-#[test]
-fn a_full_caller_ring_drops_the_newest_and_counts_it() {
-    let (mut writer, _reader) = caller_ring();
-    for _ in 0..=CALLER_RING_FRAMES {
-        writer.push(&[0; 160]);
-    }
-    assert_eq!(writer.dropped(), 1);
-}
-
 #[test]
 fn stale_frames_die_at_the_reader_and_the_position_is_what_was_played() {
     let (mut writer, mut reader, playout) = agent_ring();

@@ -92,7 +92,7 @@ impl Media {
         let stream = stream(agreed);
         let mut srtp = agreed.crypto.as_ref().map(Srtp::new).transpose()?;
         if let Some(running) = &mut self.running {
-            running.law = agreed.law;
+            running.law = agreed.codec.law().unwrap_or(Law::Mu);
             running.session.update(stream, now);
             match (&mut running.srtp, &mut srtp) {
                 (Some(srtp), Some(next)) => srtp.replace(next),
@@ -108,7 +108,7 @@ impl Media {
         self.running = Some(Running {
             session: Session::new(settings, now),
             srtp,
-            law: agreed.law,
+            law: agreed.codec.law().unwrap_or(Law::Mu),
             encoder: Encoder::new(SAMPLE_RATE),
             speech: Vec::new(),
             tail: 0,
@@ -327,7 +327,7 @@ impl Running {
 
 fn stream(agreed: &Negotiated) -> Stream {
     Stream {
-        law: agreed.law,
+        law: agreed.codec.law().unwrap_or(Law::Mu),
         send_payload_type: agreed.send_payload_type,
         receive_payload_type: agreed.receive_payload_type,
         telephone_event: agreed.telephone_event,

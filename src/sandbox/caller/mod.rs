@@ -18,7 +18,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::audio::Law;
+use crate::audio::Codec;
 use crate::sdp::SrtpPolicy;
 use crate::sip::Transport;
 use crate::sip::message::{Scheme, Uri};
@@ -36,7 +36,7 @@ pub struct Options {
     /// What to do.
     pub script: Vec<Step>,
     /// The codecs to offer, most liked first.
-    pub laws: Vec<Law>,
+    pub codecs: Vec<Codec>,
     /// Whether we offer encryption, and insist on it.
     pub srtp: SrtpPolicy,
     /// Our user part in From: the number that the far end sees.
@@ -64,7 +64,7 @@ impl Options {
         Self {
             target: target.into(),
             script,
-            laws: vec![Law::Mu, Law::A],
+            codecs: vec![Codec::PCMU, Codec::PCMA],
             srtp: SrtpPolicy::Off,
             from: "caller".to_owned(),
             name: None,

@@ -53,10 +53,9 @@ pub(super) async fn call(
     let mut endpoint = Endpoint::new(endpoint::Settings::default(), random);
     let id = endpoint.start_session();
     let now = clock::now();
-    let law = options
-        .laws
-        .first()
-        .copied()
+    let codec = options.codecs.first();
+    let law = codec
+        .and_then(|codec| codec.law())
         .unwrap_or(crate::audio::Law::Mu);
     let mut phone = Phone {
         actor: Actor::new(&options.script, options.patience),
@@ -111,7 +110,7 @@ fn settings(options: &Options, flow: Flow, port: u16) -> session::Settings {
             port,
             // A positive 64-bit number for every reader (RFC 8866 §5.2).
             session_id: session_id >> 2,
-            codecs: options.laws.clone(),
+            codecs: options.codecs.clone(),
             srtp: Srtp::new(options.srtp, clock::key()),
         },
         policy: session::Policy::default(),
@@ -241,7 +240,10 @@ impl Phone {
         match event {
             session::Event::Negotiated(agreed) => {
                 if self.confirmed.is_none() {
-                    self.ear = Ear::new(agreed.law, self.start);
+                    self.ear = Ear::new(
+                        agreed.codec.law().unwrap_or(crate::audio::Law::Mu),
+                        self.start,
+                    );
                 }
                 if let Err(error) = self.media.agree(&agreed, now) {
                     self.fail(&error.to_string(), now);

@@ -1,6 +1,6 @@
 use super::line::Line;
 use super::{OFFERED, Srtp, SrtpPolicy, Suite, base64};
-use crate::audio::Law;
+use crate::audio::Codec;
 use crate::sdp::{Local, NoCommonCodec, SessionDescription, answer, conclude, offer};
 
 /// The key and salt of RFC 4568 §4.1's example.
@@ -12,7 +12,7 @@ fn local(policy: SrtpPolicy) -> Local {
         address: "192.0.2.80".parse().unwrap(),
         port: 30_000,
         session_id: 77,
-        codecs: vec![Law::Mu, Law::A],
+        codecs: vec![Codec::PCMU, Codec::PCMA],
         srtp: Srtp::new(policy, [7; 32]),
     }
 }

@@ -1,7 +1,7 @@
 use core::net::SocketAddr;
 
 use super::{NoCommonCodec, answer, conclude, offer};
-use crate::audio::Law;
+use crate::audio::Codec;
 use crate::sdp::{Direction, Local, Negotiated, SessionDescription};
 
 fn local() -> Local {
@@ -9,7 +9,7 @@ fn local() -> Local {
         address: "192.0.2.80".parse().unwrap(),
         port: 30_000,
         session_id: 77,
-        codecs: vec![Law::Mu, Law::A],
+        codecs: vec![Codec::PCMU, Codec::PCMA],
         srtp: Default::default(),
     }
 }
@@ -47,7 +47,7 @@ fn an_ordinary_offer_is_answered_exactly() {
          a=fmtp:101 0-16\r\na=ptime:30\r\na=sendrecv\r\n"
     );
     let expected = Negotiated {
-        law: Law::A,
+        codec: Codec::PCMA,
         send_payload_type: 8,
         receive_payload_type: 8,
         telephone_event: Some((101, 101)),
@@ -62,14 +62,17 @@ fn an_ordinary_offer_is_answered_exactly() {
 
 #[test]
 fn the_offer_decides_the_order_of_codecs() {
-    assert_eq!(taken(&audio("0 8", "")).1.law, Law::Mu);
-    assert_eq!(taken(&audio("8 0", "")).1.law, Law::A);
+    assert_eq!(taken(&audio("0 8", "")).1.codec, Codec::PCMU);
+    assert_eq!(taken(&audio("8 0", "")).1.codec, Codec::PCMA);
     let only_mu = Local {
-        codecs: vec![Law::Mu],
+        codecs: vec![Codec::PCMU],
         srtp: Default::default(),
         ..local()
     };
-    assert_eq!(answer(&audio("8 0", ""), &only_mu).unwrap().1.law, Law::Mu);
+    assert_eq!(
+        answer(&audio("8 0", ""), &only_mu).unwrap().1.codec,
+        Codec::PCMU
+    );
 }
 
 #[test]
@@ -79,7 +82,7 @@ fn dynamic_payload_types_are_kept() {
         "a=rtpmap:97 opus/48000/2\r\na=RTPMAP:96 pcmu/8000/1\r\na=rtpmap:98 telephone-event/48000\r\n\
          a=rtpmap:99 Telephone-Event/8000\r\n",
     ));
-    assert_eq!(negotiated.law, Law::Mu);
+    assert_eq!(negotiated.codec, Codec::PCMU);
     assert_eq!(
         (
             negotiated.send_payload_type,
@@ -263,7 +266,7 @@ fn our_offer_is_exact_and_concluded_by_its_answer() {
     );
     let negotiated = conclude(&ours, &answer).unwrap();
     let expected = Negotiated {
-        law: Law::A,
+        codec: Codec::PCMA,
         send_payload_type: 8,
         receive_payload_type: 8,
         telephone_event: Some((96, 101)),
@@ -316,13 +319,13 @@ fn two_of_us_agree_with_each_other() {
         address: "2001:db8::8".parse().unwrap(),
         port: 20_000,
         session_id: 9,
-        codecs: vec![Law::A],
+        codecs: vec![Codec::PCMA],
         srtp: Default::default(),
     };
     let ours = offer(&here);
     let (theirs, at_there) = answer(&ours, &there).unwrap();
     let at_here = conclude(&ours, &theirs).unwrap();
-    assert_eq!((at_here.law, at_there.law), (Law::A, Law::A));
+    assert_eq!((at_here.codec, at_there.codec), (Codec::PCMA, Codec::PCMA));
     assert_eq!(at_here.remote, Some(address("[2001:db8::8]:20000")));
     assert_eq!(at_there.remote, Some(address("192.0.2.80:30000")));
     assert_eq!(at_here.telephone_event, at_there.telephone_event);

@@ -1,7 +1,7 @@
 //! A session alone, fed by hand. Whole calls stand in `sip::tests`.
 
 use super::*;
-use crate::audio::Law;
+use crate::audio::Codec;
 use crate::io::clock;
 use crate::sdp::{Direction, Negotiated};
 use crate::sip::Transport;
@@ -53,7 +53,7 @@ fn settings() -> Settings {
             address: flow().local.ip(),
             port: 4000,
             session_id: 77,
-            codecs: vec![Law::Mu, Law::A],
+            codecs: vec![Codec::PCMU, Codec::PCMA],
             srtp: Default::default(),
         },
         policy: Default::default(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use crate::audio::Law;
+use crate::audio::Codec;
 use crate::io::clock;
 use crate::sdp::Local;
 use crate::sip::endpoint::{Endpoint, Event, Settings};
@@ -138,7 +138,7 @@ fn settings() -> session::Settings {
             address: flow(false).local.ip(),
             port: 4000,
             session_id: 1,
-            codecs: vec![Law::Mu],
+            codecs: vec![Codec::PCMU],
             srtp: Default::default(),
         },
         policy: session::Policy {

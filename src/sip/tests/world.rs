@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::ladder::{Line, label};
-use crate::audio::Law;
+use crate::audio::Codec;
 use crate::io::clock;
 use crate::sdp::Local;
 use crate::sip::endpoint::{self, Endpoint};
@@ -97,7 +97,7 @@ impl Party {
                 address: self.address.ip(),
                 port: 4000,
                 session_id: 7,
-                codecs: vec![Law::Mu, Law::A],
+                codecs: vec![Codec::PCMU, Codec::PCMA],
                 srtp: Default::default(),
             },
             policy: self.policy.clone(),

@@ -1,6 +1,6 @@
 //! Offer and answer: an answer fits its offer (RFC 3264 §6), and never names what we do not have.
 
-use ringwell::audio::Law;
+use ringwell::audio::Codec;
 use ringwell::sdp::{self, Local, SessionDescription, Srtp, SrtpPolicy};
 
 pub fn run(data: &[u8]) {
@@ -15,7 +15,7 @@ pub fn run(data: &[u8]) {
         assert_eq!(answer.media.len(), theirs.media.len());
         let live = answer.media.iter().filter(|media| media.port != 0);
         assert_eq!(live.count(), 1, "one audio stream is taken");
-        assert!(local.codecs.contains(&negotiated.law));
+        assert!(local.codecs.contains(&negotiated.codec));
         assert!((10..=60).contains(&negotiated.ptime_ms));
         assert!(negotiated.crypto.is_none() || local.srtp.policy != SrtpPolicy::Off);
         assert!(negotiated.crypto.is_some() || local.srtp.policy != SrtpPolicy::Required);
@@ -24,7 +24,7 @@ pub fn run(data: &[u8]) {
     }
     let offer = sdp::offer(&local);
     if let Ok(negotiated) = sdp::conclude(&offer, &theirs) {
-        assert!(local.codecs.contains(&negotiated.law));
+        assert!(local.codecs.contains(&negotiated.codec));
     }
 }
 
@@ -39,9 +39,9 @@ pub fn local(choice: u8) -> Local {
         port: 4000,
         session_id: 1,
         codecs: match choice % 3 {
-            0 => vec![Law::Mu, Law::A],
-            1 => vec![Law::A],
-            _ => vec![Law::Mu],
+            0 => vec![Codec::PCMU, Codec::PCMA],
+            1 => vec![Codec::PCMA],
+            _ => vec![Codec::PCMU],
         },
         srtp: Srtp::new(policy, [choice; 32]),
     }

@@ -56,7 +56,7 @@ async fn what_was_negotiated_is_what_is_spoken() {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         port: 4000,
         session_id: 1,
-        codecs: vec![Law::Mu],
+        codecs: vec![Codec::PCMU],
         srtp: Keys::new(policy, [seed; 32]),
     };
     let offer = sdp::offer(&side(SrtpPolicy::Required, 1));

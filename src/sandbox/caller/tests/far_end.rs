@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant as Deadline, sleep_until};
 
-use crate::audio::FRAME;
+use crate::audio::{FRAME, Law};
 use crate::io::clock;
 use crate::rtp::packet::MAX_PACKET;
 use crate::rtp::session as rtp;
@@ -208,7 +208,7 @@ impl Answering {
                 address: LOCALHOST,
                 port: self.socket.local_addr().unwrap().port(),
                 session_id: 1,
-                codecs: vec![Law::Mu, Law::A],
+                codecs: vec![Codec::PCMU, Codec::PCMA],
                 srtp: Default::default(),
             },
             policy: Default::default(),
@@ -284,9 +284,9 @@ impl Answering {
             any = true;
             match event {
                 session::Event::Negotiated(agreed) => {
-                    self.law = agreed.law;
+                    self.law = agreed.codec.law().unwrap();
                     let stream = rtp::Stream {
-                        law: agreed.law,
+                        law: agreed.codec.law().unwrap(),
                         send_payload_type: agreed.send_payload_type,
                         receive_payload_type: agreed.receive_payload_type,
                         telephone_event: agreed.telephone_event,

@@ -6,7 +6,7 @@ use super::*;
 fn the_offer_is_answered_before_it_rings() {
     let mut bench = Bench::incoming(invite(&[SDP_TYPE], &sdp("192.0.2.1", "")));
     let negotiated = bench.negotiated();
-    assert_eq!(negotiated.law, Law::Mu);
+    assert_eq!(negotiated.codec, Codec::PCMU);
     assert_eq!(negotiated.remote, Some("192.0.2.1:6000".parse().unwrap()));
     assert!(bench.answer().is_none());
 
@@ -129,7 +129,7 @@ fn without_an_offer_the_200_makes_one_and_the_ack_answers() {
     assert!(body(&answer).contains("m=audio 4000 RTP/AVP 0 8 101"));
     assert!(matches!(bench.session.poll_event(), Some(Event::Answered)));
     bench.ack(&sdp("192.0.2.1", ""));
-    assert_eq!(bench.negotiated().law, Law::Mu);
+    assert_eq!(bench.negotiated().codec, Codec::PCMU);
     assert!(matches!(bench.session.poll_event(), Some(Event::Confirmed)));
 }
 

@@ -140,8 +140,8 @@ fn a_hold_has_three_forms_and_ends_with_new_payload_types() {
             let negotiated = bench.negotiated();
             assert_eq!(negotiated.remote, Some("192.0.2.5:6200".parse().unwrap()));
             assert_eq!(
-                (negotiated.law, negotiated.telephone_event),
-                (Law::A, Some((97, 97)))
+                (negotiated.codec, negotiated.telephone_event),
+                (Codec::PCMA, Some((97, 97)))
             );
             assert_eq!(bench.held(), Some(false));
         }

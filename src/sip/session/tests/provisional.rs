@@ -178,7 +178,7 @@ fn section_5_without_an_offer_the_first_one_makes_it_and_the_prack_answers() {
     assert!(bench.answer().is_none());
     let answer = sdp("192.0.2.1", "");
     assert_eq!(bench.prack_of(&first, &answer).status.0, 200);
-    assert_eq!(bench.negotiated().law, Law::Mu);
+    assert_eq!(bench.negotiated().codec, Codec::PCMU);
     let answer = bench.answer().unwrap();
     assert_eq!((answer.status.0, answer.body.len()), (200, 0));
     bench.ack_of(1, "");
