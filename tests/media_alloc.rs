@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ringwell::audio::Law;
+use ringwell::audio::{Codec, Law};
 use ringwell::conversation::UtteranceId;
 use ringwell::io::clock;
 use ringwell::io::media_socket::{self, PortPool};
@@ -70,7 +70,7 @@ impl Far {
 
 fn stream(socket: &UdpSocket) -> Stream {
     Stream {
-        law: Law::Mu,
+        codec: Codec::G711(Law::Mu),
         send_payload_type: 0,
         receive_payload_type: 0,
         telephone_event: Some((101, 101)),

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::audio::{FRAME_SAMPLES, Law};
+use crate::audio::{Codec, FRAME_SAMPLES, Law};
 
 mod ring;
 
@@ -79,6 +79,8 @@ pub enum Played {
     Audio,
     /// Partly or wholly made up, because packets are missing.
     Concealed,
+    /// Missing, and not G.711: whoever decodes the stream is to make it up. Nothing is written.
+    Lost,
     /// The far end sends nothing.
     Silence,
 }
@@ -88,6 +90,8 @@ pub enum Played {
 pub struct Chunk {
     /// Bytes written.
     pub len: usize,
+    /// How long it sounds, in ticks of the codec's clock.
+    pub ticks: u32,
     /// Samples since the first of the stream.
     pub position: u64,
     /// Nothing stands between this and the chunk before.
@@ -97,7 +101,8 @@ pub struct Chunk {
 impl JitterBuffer {
     /// An empty buffer.
     #[must_use]
-    pub fn new(law: Law) -> Self {
+    pub fn new(codec: Codec) -> Self {
+        let law = codec.law().unwrap_or(Law::Mu);
         Self {
             law,
             ring: Ring::new(),
@@ -113,7 +118,8 @@ impl JitterBuffer {
     }
 
     /// Forgets the stream, because its source or its law has changed. Counts stay.
-    pub fn restart(&mut self, law: Law) {
+    pub fn restart(&mut self, codec: Codec) {
+        let law = codec.law().unwrap_or(Law::Mu);
         self.ring.clear();
         self.stream = None;
         self.law = law;
@@ -253,6 +259,7 @@ impl JitterBuffer {
         let len = self.ring.take(stream.read, &mut buffer[..most]);
         let chunk = Chunk {
             len,
+            ticks: u32::try_from(len).unwrap_or(0),
             position: stream.read.saturating_sub(stream.first),
             contiguous: !core::mem::take(&mut stream.resumed),
         };

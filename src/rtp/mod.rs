@@ -12,11 +12,9 @@ pub mod telephone_event;
 
 use std::time::Duration;
 
-use crate::audio::SAMPLE_RATE;
-
-/// RTP clock ticks (samples) in a stretch of time; wraps as timestamps do.
+/// Ticks of an RTP clock of this rate in a stretch of time; wraps as timestamps do.
 #[must_use]
-pub fn ticks(duration: Duration) -> u32 {
-    let ticks = duration.as_nanos() * u128::from(SAMPLE_RATE) / 1_000_000_000;
+pub fn ticks(duration: Duration, clock_rate: u32) -> u32 {
+    let ticks = duration.as_nanos() * u128::from(clock_rate) / 1_000_000_000;
     (ticks & u128::from(u32::MAX)) as u32
 }

@@ -13,7 +13,7 @@ use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::audio::{FRAME_SAMPLES, Law};
+use crate::audio::{Codec, FRAME_SAMPLES, Law};
 
 use super::jitter_buffer::{JitterBuffer, Played};
 use super::packet::Packet;
@@ -69,9 +69,12 @@ pub enum Channel {
 /// Received audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// Bytes written to the buffer, 160 when paced.
+    /// Bytes written to the buffer: 160 of a paced frame of G.711; a packet of Opus; none of what is lost or silent
+    /// in another codec.
     pub len: usize,
-    /// Samples since the far end's first (as received), or since our first tick (paced).
+    /// How long it sounds, in ticks of the codec's clock.
+    pub ticks: u32,
+    /// Samples of 8 kHz since our first tick (paced), or ticks since the far end's first (as received).
     pub position: u64,
     /// Heard, made up, or silent.
     pub played: Played,
@@ -124,7 +127,7 @@ impl Session {
             latch: Latch::new(stream.remote),
             source: None,
             candidate: None,
-            buffer: JitterBuffer::new(stream.law),
+            buffer: JitterBuffer::new(stream.codec),
             detector: Detector::default(),
             sending: Sending::new(ssrc, settings.first_sequence, settings.first_timestamp),
             rtcp: Rtcp::new(
@@ -194,7 +197,8 @@ impl Session {
 
     fn handle_audio(&mut self, packet: &Packet<'_>, order: Order, now: Instant) {
         if let Some(source) = &mut self.source {
-            let arrival = ticks(now.saturating_duration_since(self.start));
+            let since = now.saturating_duration_since(self.start);
+            let arrival = ticks(since, self.stream.codec.clock_rate());
             source.receiver.handle_times(packet.timestamp, arrival);
         }
         if !self.stream.receives {
@@ -236,8 +240,9 @@ impl Session {
 
     /// Takes what a re-INVITE agreed on: address, payload types, codec, hold.
     pub fn update(&mut self, stream: Stream, now: Instant) {
-        if stream.law != self.stream.law {
-            self.buffer.restart(stream.law);
+        if stream.codec != self.stream.codec {
+            self.buffer.restart(stream.codec);
+            self.sending.pause();
         }
         if let Some(remote) = stream.remote {
             self.latch.update(remote, now); // on hold the latch stays: the same address may come back
@@ -266,7 +271,7 @@ impl Session {
 
     /// Time that was slept through: so many ticks will never be made. The clock of what we send goes on.
     pub fn skip(&mut self, ticks: u32) {
-        self.sending.skip(ticks);
+        self.sending.skip(ticks, self.stream.codec);
     }
 
     /// The next packet to send, written into the buffer ([`super::packet::MAX_PACKET`] bytes suffice).
@@ -314,6 +319,7 @@ impl Session {
                 self.frames_played += 1;
                 Received {
                     len: FRAME_SAMPLES,
+                    ticks: self.stream.codec.frame_ticks(),
                     position,
                     played: self.buffer.play(frame),
                 }
@@ -322,14 +328,17 @@ impl Session {
                 let chunk = self.buffer.take(buffer, now)?;
                 Received {
                     len: chunk.len,
+                    ticks: chunk.ticks,
                     position: chunk.position,
                     played: Played::Audio,
                 }
             }
         };
-        if self.stream.law != self.audio_law {
+        if let Codec::G711(law) = self.stream.codec
+            && law != self.audio_law
+        {
             for code in &mut buffer[..received.len] {
-                *code = self.stream.law.convert(*code, self.audio_law);
+                *code = law.convert(*code, self.audio_law);
             }
         }
         Some(received)
@@ -357,7 +366,13 @@ impl Session {
         self.stream.sends && self.destination().is_some()
     }
 
-    /// The law of the audio handed in and out.
+    /// The codec on the wire.
+    #[must_use]
+    pub fn codec(&self) -> Codec {
+        self.stream.codec
+    }
+
+    /// The law of the audio handed in and out, where it is G.711.
     #[must_use]
     pub fn audio_law(&self) -> Law {
         self.audio_law
@@ -375,7 +390,7 @@ impl Session {
         let receiver = self.source.as_ref().map(|source| &source.receiver);
         Statistics::collect(
             &self.counts,
-            receiver,
+            (receiver, self.stream.codec.clock_rate()),
             self.buffer.counts(),
             self.sending.sender(),
             self.rtcp.heard(),
@@ -423,7 +438,7 @@ impl Session {
             self.detector = Detector::default();
             if self.heard_any {
                 self.counts.source_changes += 1;
-                self.buffer.restart(self.stream.law);
+                self.buffer.restart(self.stream.codec);
             }
         }
         let source = self.source.get_or_insert_with(|| Source {

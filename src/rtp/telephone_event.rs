@@ -81,6 +81,8 @@ struct Pressed {
     event: u8,
     timestamp: u32,
     duration: u16,
+    /// Ticks in which it has sounded.
+    frames: u16,
     ends: u8,
 }
 
@@ -118,8 +120,8 @@ impl Presser {
         room
     }
 
-    /// What to send in the 20 ms that begin at `clock`; `None`: no key, audio goes on.
-    pub fn tick(&mut self, clock: u32) -> Option<EventPacket> {
+    /// What to send in the 20 ms that begin at `clock` and last `frame_ticks` of it; `None`: no key, audio goes on.
+    pub fn tick(&mut self, clock: u32, frame_ticks: u32) -> Option<EventPacket> {
         if self.pressed.is_none() {
             if self.pause_ticks > 0 {
                 self.pause_ticks -= 1;
@@ -129,15 +131,18 @@ impl Presser {
                 event: self.waiting.pop_front()?,
                 timestamp: clock,
                 duration: 0,
+                frames: 0,
                 ends: 0,
             });
         }
         let pressed = self.pressed.as_mut()?;
-        let marker = pressed.duration == 0;
-        if pressed.duration < KEY_DURATION {
-            pressed.duration += STEP;
+        let marker = pressed.frames == 0;
+        if pressed.frames < KEY_FRAMES {
+            pressed.frames += 1;
+            let duration = u32::from(pressed.frames) * frame_ticks;
+            pressed.duration = u16::try_from(duration).unwrap_or(u16::MAX);
         }
-        let end = pressed.duration >= KEY_DURATION;
+        let end = pressed.frames >= KEY_FRAMES;
         pressed.ends += u8::from(end);
         let [high, low] = pressed.duration.to_be_bytes();
         let flags = if end { END | VOLUME } else { VOLUME };
@@ -184,10 +189,8 @@ const KEYS: [u8; 16] = *b"0123456789*#ABCD";
 const END: u8 = 0x80;
 /// -10 dBm0, a usual level of keys.
 const VOLUME: u8 = 10;
-/// Samples of one packet.
-const STEP: u16 = 160;
 /// A key sounds for 100 ms.
-const KEY_DURATION: u16 = 800;
+const KEY_FRAMES: u16 = 5;
 /// RFC 4733 §2.5.1.4: the final packet is sent three times.
 const FINAL_PACKETS: u8 = 3;
 /// 60 ms between keys; 40 is what receivers must be able to tell apart.

@@ -13,7 +13,7 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use ringwell::audio::Law;
+use ringwell::audio::{Codec, Law};
 use ringwell::io::clock;
 use ringwell::io::media_socket::{self, PortPool};
 use ringwell::io::media_thread::{
@@ -46,7 +46,7 @@ impl Far {
         let to = ports.rtp.local_addr().expect("it is bound");
         let (sender, events) = mpsc::channel(EVENTS);
         let stream = Stream {
-            law: Law::Mu,
+            codec: Codec::G711(Law::Mu),
             send_payload_type: 0,
             receive_payload_type: 0,
             telephone_event: None,

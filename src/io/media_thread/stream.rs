@@ -1,6 +1,5 @@
 //! What signalling agreed on, in the words of `rtp`.
 
-use crate::audio::Law;
 use crate::rtp::session::Stream;
 use crate::sdp::{Direction, Negotiated};
 
@@ -13,7 +12,7 @@ impl From<&Negotiated> for Stream {
             Direction::Inactive => (false, false),
         };
         Self {
-            law: negotiated.codec.law().unwrap_or(Law::Mu),
+            codec: negotiated.codec,
             send_payload_type: negotiated.send_payload_type,
             receive_payload_type: negotiated.receive_payload_type,
             telephone_event: negotiated.telephone_event,

@@ -20,7 +20,7 @@ struct Line {
 impl Line {
     fn new(first_timestamp: u32) -> Self {
         Self {
-            buffer: JitterBuffer::new(Law::Mu),
+            buffer: JitterBuffer::new(Codec::G711(Law::Mu)),
             first_timestamp,
             newest: None,
         }
@@ -212,7 +212,7 @@ fn clocks_that_drift_apart_change_nothing_for_long() {
 
 #[test]
 fn silence_suppression_keeps_the_time() {
-    let mut buffer = JitterBuffer::new(Law::Mu);
+    let mut buffer = JitterBuffer::new(Codec::G711(Law::Mu));
     let mut frame = [0; FRAME_SAMPLES];
     let mut log = Vec::new();
     for tick in 0..400u32 {
@@ -238,7 +238,7 @@ fn a_jump_of_the_timestamp_begins_anew() {
         20_000,
         u32::MAX - 1_000,
     ] {
-        let mut buffer = JitterBuffer::new(Law::Mu);
+        let mut buffer = JitterBuffer::new(Codec::G711(Law::Mu));
         let mut frame = [0; FRAME_SAMPLES];
         let mut heard = Vec::new();
         for tick in 0..30u32 {
@@ -256,7 +256,7 @@ fn a_jump_of_the_timestamp_begins_anew() {
 #[test]
 fn other_packet_lengths_are_cut_to_frames() {
     for samples in [80usize, 240, 320, 480] {
-        let mut buffer = JitterBuffer::new(Law::A);
+        let mut buffer = JitterBuffer::new(Codec::G711(Law::A));
         let total = samples * 12;
         let stream: Vec<u8> = (0..total).map(|at| (at / 7) as u8).collect();
         for (number, part) in stream.chunks(samples).enumerate() {
@@ -275,7 +275,7 @@ fn other_packet_lengths_are_cut_to_frames() {
 #[test]
 fn taking_gives_what_came_and_nothing_else() {
     let now = clock::now();
-    let mut buffer = JitterBuffer::new(Law::Mu);
+    let mut buffer = JitterBuffer::new(Codec::G711(Law::Mu));
     let mut out = [0; 480];
     assert_eq!(buffer.take(&mut out, now), None);
     for number in [0u32, 2, 1, 3] {
@@ -295,7 +295,7 @@ fn taking_gives_what_came_and_nothing_else() {
 #[test]
 fn taking_waits_for_a_missing_packet_then_goes_on() {
     let now = clock::now();
-    let mut buffer = JitterBuffer::new(Law::Mu);
+    let mut buffer = JitterBuffer::new(Codec::G711(Law::Mu));
     let mut out = [0; 160];
     buffer.handle_unpaced(&payload(0), 0, true, true);
     buffer.handle_unpaced(&payload(2), 320, true, false);
@@ -314,7 +314,7 @@ fn taking_waits_for_a_missing_packet_then_goes_on() {
 
 #[test]
 fn odd_payloads_are_ignored() {
-    let mut buffer = JitterBuffer::new(Law::Mu);
+    let mut buffer = JitterBuffer::new(Codec::G711(Law::Mu));
     buffer.handle(&[], 0, false, true);
     buffer.handle(&[0; 1441], 0, false, true);
     assert_eq!(buffer.depth(), 0);
@@ -348,7 +348,7 @@ proptest! {
         (any::<u32>(), 0usize..600, any::<bool>(), any::<bool>(), 0u8..3), 1..300,
     ), unpaced: bool) {
         let now = clock::now();
-        let mut buffer = JitterBuffer::new(Law::A);
+        let mut buffer = JitterBuffer::new(Codec::G711(Law::A));
         let mut frame = [0; FRAME_SAMPLES];
         let bytes = [0x55; 600];
         for (timestamp, length, marker, newest, reads) in packets {

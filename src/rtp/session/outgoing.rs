@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::audio::{FRAME_SAMPLES, Law};
+use crate::audio::{Codec, FRAME_SAMPLES, Law};
 use crate::rtp::jitter_buffer::JitterBuffer;
 use crate::rtp::sender::Sender;
 use crate::rtp::telephone_event::{EventPacket, Presser};
@@ -14,7 +14,8 @@ use super::Stream;
 pub enum Outgoing<'a> {
     /// Nobody speaks: silence is sent at pace, so that firewalls stay open and the far end hears a live line.
     Comfort,
-    /// Speech in the session's audio law: at most 160 bytes, the rest is silence.
+    /// Twenty milliseconds of speech, at most 160 bytes: G.711 in the session's audio law, or what the codec on
+    /// the wire makes of them. What a frame of G.711 or G.722 lacks is silence.
     Audio(&'a [u8]),
     /// What has come, packet for packet, as it is there; nothing else. Wants [`super::Delivery::AsReceived`].
     Echo,
@@ -42,8 +43,8 @@ pub(super) struct Sending {
 /// An echo goes at the pace of our ticks but keeps the far end's packets and gaps.
 #[derive(Debug, Default)]
 struct Echo {
-    /// Samples that may go out in this tick.
-    credit: usize,
+    /// Ticks of the clock that may go out in this tick of ours.
+    credit: u32,
     /// The timestamp that continues what was sent.
     next_timestamp: Option<u32>,
     idle_ticks: u32,
@@ -66,14 +67,14 @@ impl Sending {
 
     pub(super) fn tick(&mut self, outgoing: Outgoing<'_>, stream: &Stream, audio_law: Law) {
         let due = self.sender.clock();
-        self.sender.advance(FRAME_SAMPLES as u32);
+        self.sender.advance(stream.codec.frame_ticks());
         self.key = None;
         if !stream.sends || stream.remote.is_none() {
             self.pause();
             return;
         }
         if stream.telephone_event.is_some() {
-            self.key = self.presser.tick(due);
+            self.key = self.presser.tick(due, stream.codec.frame_ticks());
         }
         if self.key.is_some() {
             self.pause();
@@ -84,14 +85,14 @@ impl Sending {
             Outgoing::Audio(audio) => {
                 self.start_packet(!self.talking);
                 self.talking = true;
-                self.push(audio, stream.law, audio_law);
+                self.push(audio, stream.codec, audio_law);
             }
             Outgoing::Comfort => {
                 self.start_packet(false);
                 self.talking = false;
-                self.push(&[], stream.law, audio_law);
+                self.push(&[], stream.codec, audio_law);
             }
-            Outgoing::Echo => self.echo.tick(),
+            Outgoing::Echo => self.echo.tick(stream.codec),
             Outgoing::Nothing => self.pause(),
         }
     }
@@ -102,7 +103,8 @@ impl Sending {
         self.paused = false;
     }
 
-    fn pause(&mut self) {
+    /// What waits for a packet to be full is dropped: what is sent next does not follow it.
+    pub(super) fn pause(&mut self) {
         self.pending_len = 0;
         self.marked = false;
         self.talking = false;
@@ -110,22 +112,36 @@ impl Sending {
         self.echo = Echo::default();
     }
 
-    fn push(&mut self, audio: &[u8], law: Law, audio_law: Law) {
-        let end = self.pending_len + FRAME_SAMPLES;
-        if let Some(room) = self.pending.get_mut(self.pending_len..end) {
-            for (at, code) in room.iter_mut().enumerate() {
-                *code = audio
-                    .get(at)
-                    .map_or(law.silence(), |code| audio_law.convert(*code, law));
-            }
-            self.pending_len = end;
+    fn push(&mut self, audio: &[u8], codec: Codec, audio_law: Law) {
+        let from = if codec == Codec::Opus {
+            0 // a packet is a frame
+        } else {
+            self.pending_len
+        };
+        let audio = match codec {
+            Codec::Opus if audio.is_empty() => &OPUS_SILENCE,
+            _ => audio,
+        };
+        let length = match codec {
+            Codec::Opus => audio.len().min(FRAME_SAMPLES),
+            Codec::G711(_) | Codec::G722 => FRAME_SAMPLES,
+        };
+        let Some(room) = self.pending.get_mut(from..from + length) else {
+            return;
+        };
+        for (at, code) in room.iter_mut().enumerate() {
+            *code = match (codec, audio.get(at)) {
+                (Codec::G711(law), Some(&code)) => audio_law.convert(code, law),
+                (_, Some(&code)) => code,
+                (codec, None) => silence(codec),
+            };
         }
+        self.pending_len = from + length;
     }
 
-    pub(super) fn skip(&mut self, ticks: u32) {
+    pub(super) fn skip(&mut self, ticks: u32, codec: Codec) {
         self.pause();
-        self.sender
-            .advance(ticks.wrapping_mul(FRAME_SAMPLES as u32));
+        self.sender.advance(ticks.wrapping_mul(codec.frame_ticks()));
     }
 
     /// Writes the next packet of this tick.
@@ -147,9 +163,15 @@ impl Sending {
                 .sender
                 .write(payload_type, marker, timestamp, &payload, buffer);
         }
-        let length = packet_samples(stream.ptime_ms);
+        let (length, ticks) = if stream.codec == Codec::Opus {
+            (self.pending_len.max(1), stream.codec.frame_ticks())
+        } else {
+            let waiting = u32::try_from(self.pending_len).unwrap_or(0); // a byte is a tick
+            (packet_samples(stream.ptime_ms), waiting)
+        };
         if self.pending_len >= length {
-            return self.write_pending(length, stream.send_payload_type, buffer);
+            let timestamp = self.sender.clock().wrapping_sub(ticks);
+            return self.write_pending(length, timestamp, stream.send_payload_type, buffer);
         }
         self.poll_echo(stream, received, buffer, now)
     }
@@ -157,13 +179,10 @@ impl Sending {
     fn write_pending(
         &mut self,
         length: usize,
+        timestamp: u32,
         payload_type: u8,
         buffer: &mut [u8],
     ) -> Option<usize> {
-        let timestamp = self
-            .sender
-            .clock()
-            .wrapping_sub(u32::try_from(self.pending_len).unwrap_or(0));
         let marked = core::mem::take(&mut self.marked);
         let payload = &self.pending[..length];
         let written = self
@@ -188,12 +207,13 @@ impl Sending {
         let Some(chunk) = received.take(&mut payload, now) else {
             return self.keep_alive(stream, buffer);
         };
-        let deep = received.depth() > ECHO_DEEP;
+        let frame = stream.codec.frame_ticks();
+        let deep = received.depth() > u64::from(ECHO_DEEP_FRAMES * frame);
         if !deep {
-            self.echo.credit = self.echo.credit.saturating_sub(chunk.len);
+            self.echo.credit = self.echo.credit.saturating_sub(chunk.ticks);
         }
         self.echo.idle_ticks = 0;
-        let due = self.sender.clock().wrapping_sub(FRAME_SAMPLES as u32);
+        let due = self.sender.clock().wrapping_sub(frame);
         let timestamp = match self.echo.next_timestamp {
             Some(next) if chunk.contiguous => next,
             Some(next) if due.wrapping_sub(next).cast_signed() <= 0 => next,
@@ -201,8 +221,7 @@ impl Sending {
         };
         let marker = self.paused || !chunk.contiguous;
         self.paused = false;
-        let samples = u32::try_from(chunk.len).unwrap_or(0);
-        self.echo.next_timestamp = Some(timestamp.wrapping_add(samples));
+        self.echo.next_timestamp = Some(timestamp.wrapping_add(chunk.ticks));
         self.sender.write(
             stream.send_payload_type,
             marker,
@@ -219,11 +238,16 @@ impl Sending {
             return None;
         }
         self.echo.idle_ticks = 0;
-        let timestamp = self.sender.clock().wrapping_sub(FRAME_SAMPLES as u32);
-        self.echo.next_timestamp = Some(timestamp.wrapping_add(FRAME_SAMPLES as u32));
-        let payload = [stream.law.silence(); FRAME_SAMPLES];
+        let frame = stream.codec.frame_ticks();
+        let timestamp = self.sender.clock().wrapping_sub(frame);
+        self.echo.next_timestamp = Some(timestamp.wrapping_add(frame));
+        let silence = [silence(stream.codec); FRAME_SAMPLES];
+        let payload = match stream.codec {
+            Codec::Opus => &OPUS_SILENCE[..],
+            Codec::G711(_) | Codec::G722 => &silence[..],
+        };
         self.sender
-            .write(stream.send_payload_type, true, timestamp, &payload, buffer)
+            .write(stream.send_payload_type, true, timestamp, payload, buffer)
     }
 
     pub(super) fn press(&mut self, key: char) -> bool {
@@ -244,8 +268,9 @@ impl Sending {
 }
 
 impl Echo {
-    fn tick(&mut self) {
-        self.credit = (self.credit + FRAME_SAMPLES).min(PENDING);
+    fn tick(&mut self, codec: Codec) {
+        let frame = codec.frame_ticks();
+        self.credit = (self.credit + frame).min(ECHO_CREDIT_FRAMES * frame);
         self.idle_ticks += 1;
     }
 }
@@ -255,9 +280,21 @@ fn packet_samples(ptime_ms: u16) -> usize {
     usize::from(ptime_ms.clamp(10, 60)) * FRAME_SAMPLES / 20
 }
 
+/// A byte that sounds as silence, or nearly: for G.722 it is what an encoder makes of silence.
+fn silence(codec: Codec) -> u8 {
+    match codec {
+        Codec::G711(law) => law.silence(),
+        Codec::G722 | Codec::Opus => 0xFA,
+    }
+}
+
+/// Twenty milliseconds of nothing in 48 kHz CELT (RFC 6716 §3.1: configuration 31, mono, one frame).
+const OPUS_SILENCE: [u8; 3] = [0xF8, 0xFF, 0xFE];
 /// 60 ms, and a frame that came while they were nearly full.
 const PENDING: usize = 640;
+/// An echo that was kept waiting sends at most so much at once.
+const ECHO_CREDIT_FRAMES: u32 = 4;
 /// 200 ms: an echo that lags further sends two packets in a tick.
-const ECHO_DEEP: u64 = 1600;
+const ECHO_DEEP_FRAMES: u32 = 10;
 /// Ten seconds.
 const KEEPALIVE_TICKS: u32 = 500;

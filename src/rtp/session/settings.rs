@@ -3,20 +3,20 @@
 use core::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use crate::audio::Law;
+use crate::audio::{Codec, Law};
 
 /// What signalling agreed on, as far as media is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
     /// The codec on the wire.
-    pub law: Law,
+    pub codec: Codec,
     /// Payload type that we send the codec with.
     pub send_payload_type: u8,
     /// Payload type that we receive the codec with.
     pub receive_payload_type: u8,
     /// telephone-event payload types (send, receive).
     pub telephone_event: Option<(u8, u8)>,
-    /// Milliseconds of audio in each packet we send; taken as 10 to 60.
+    /// Milliseconds of audio in each packet we send; taken as 10 to 60. Opus goes in packets of 20.
     pub ptime_ms: u16,
     /// Where the far end wants RTP; `None` on hold.
     pub remote: Option<SocketAddr>,
@@ -52,7 +52,8 @@ pub struct MediaTimeout {
 pub struct Settings {
     /// What was agreed.
     pub stream: Stream,
-    /// The law of the audio handed in and out; what is on the wire is converted when it differs.
+    /// The law of the audio handed in and out; what is on the wire is converted when it is G.711 of the other
+    /// law. Other codecs are handed in and out as they are on the wire.
     pub audio_law: Law,
     /// How received audio is handed on.
     pub delivery: Delivery,
@@ -79,7 +80,7 @@ impl Settings {
         let [a, b, c, d, e, f, g, h] = seed[0].to_le_bytes();
         let [i, j, ..] = seed[1].to_le_bytes();
         Self {
-            audio_law: stream.law,
+            audio_law: stream.codec.law().unwrap_or(Law::Mu),
             stream,
             delivery: Delivery::default(),
             media_timeout: MediaTimeout {

@@ -3,7 +3,6 @@
 use core::net::SocketAddr;
 use std::time::Duration;
 
-use crate::audio::SAMPLE_RATE;
 use crate::rtp::receiver::Receiver;
 use crate::rtp::sender::Sender;
 use crate::rtp::{jitter_buffer, rtcp};
@@ -82,13 +81,14 @@ pub struct Statistics {
 impl Statistics {
     pub(super) fn collect(
         counts: &Counts,
-        receiver: Option<&Receiver>,
+        (receiver, clock_rate): (Option<&Receiver>, u32),
         playout: jitter_buffer::Counts,
         sender: &Sender,
         heard: rtcp::Heard,
         source: Option<SocketAddr>,
     ) -> Self {
-        let jitter = receiver.map_or(0, Receiver::jitter);
+        let jitter = receiver.map_or(0, |receiver| u64::from(receiver.jitter()));
+        let jitter = Duration::from_secs(jitter) / clock_rate;
         Self {
             packets_received: counts.packets_received,
             bytes_received: counts.bytes_received,
@@ -96,7 +96,7 @@ impl Statistics {
             bytes_sent: sender.octets(),
             first_packet_after: counts.first_packet_after,
             lost: counts.lost_before + receiver.map_or(0, |receiver| i64::from(receiver.lost())),
-            jitter: Duration::from_secs(u64::from(jitter)) / SAMPLE_RATE,
+            jitter,
             playout,
             malformed: counts.malformed,
             unexpected_payload: counts.unexpected_payload,

@@ -7,6 +7,7 @@ use super::*;
 use crate::io::clock;
 use crate::rtp::packet::MAX_PACKET;
 
+mod codecs;
 mod echo;
 
 use echo::echo_settings;
@@ -24,7 +25,7 @@ fn far() -> SocketAddr {
 
 fn stream() -> Stream {
     Stream {
-        law: Law::Mu,
+        codec: Codec::G711(Law::Mu),
         send_payload_type: 0,
         receive_payload_type: 0,
         telephone_event: Some((101, 96)),
@@ -503,7 +504,7 @@ fn another_law_on_the_wire_is_converted() {
     let mut world = World::new(settings());
     world.session.update(
         Stream {
-            law: Law::A,
+            codec: Codec::G711(Law::A),
             send_payload_type: 8,
             receive_payload_type: 8,
             ..stream()

@@ -117,7 +117,7 @@ fn what_is_pressed_is_heard() {
     let mut packets = Vec::new();
     let mut pauses = 0;
     for tick in 0..200u32 {
-        match presser.tick(tick * 160) {
+        match presser.tick(tick * 160, 160) {
             Some(packet) => packets.push((packet.timestamp, packet.marker, packet.payload)),
             None if presser.is_busy() => pauses += 1,
             None => {}

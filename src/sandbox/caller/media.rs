@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 
 use super::ear::Ear;
-use crate::audio::{FRAME, FRAME_SAMPLES, Law, SAMPLE_RATE};
+use crate::audio::{Codec, FRAME, FRAME_SAMPLES, Law, SAMPLE_RATE};
 use crate::io::clock;
 use crate::io::srtp::{Srtp, WrongKeys};
 use crate::rtp::packet::MAX_PACKET;
@@ -327,7 +327,7 @@ impl Running {
 
 fn stream(agreed: &Negotiated) -> Stream {
     Stream {
-        law: agreed.codec.law().unwrap_or(Law::Mu),
+        codec: agreed.codec,
         send_payload_type: agreed.send_payload_type,
         receive_payload_type: agreed.receive_payload_type,
         telephone_event: agreed.telephone_event,

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::mpsc::sync_channel;
 
 use super::*;
-use crate::audio::Law;
+use crate::audio::{Codec, Law};
 use crate::io::media_socket::{self, PortPool};
 use crate::io::media_thread::{CallMedia, EVENTS, Mode};
 use crate::rtp::packet::Packet;
@@ -18,7 +18,7 @@ fn call(id: u64) -> (Box<Call>, UdpSocket) {
     };
     let pool = PortPool::new(settings, clock::seed()[0]);
     let stream = Stream {
-        law: Law::Mu,
+        codec: Codec::G711(Law::Mu),
         send_payload_type: 0,
         receive_payload_type: 0,
         telephone_event: None,

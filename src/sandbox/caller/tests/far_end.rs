@@ -286,7 +286,7 @@ impl Answering {
                 session::Event::Negotiated(agreed) => {
                     self.law = agreed.codec.law().unwrap();
                     let stream = rtp::Stream {
-                        law: agreed.codec.law().unwrap(),
+                        codec: agreed.codec,
                         send_payload_type: agreed.send_payload_type,
                         receive_payload_type: agreed.receive_payload_type,
                         telephone_event: agreed.telephone_event,
