@@ -1,11 +1,12 @@
 //! `ringwell sandbox`.
 
 use core::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use ringwell::sandbox::{self, Settings};
+use ringwell::sandbox::{self, Settings, TlsFiles};
 
 use crate::{Failure, block_on};
 
@@ -23,6 +24,12 @@ pub(crate) struct Sandbox {
     /// Milliseconds from a text to the voice's first audio.
     #[arg(long, value_name = "MS")]
     first_audio: Option<u64>,
+    /// PEM file of the certificate to show: everything over TLS (wss:, https:).
+    #[arg(long, value_name = "FILE", requires = "certificate_key")]
+    certificate: Option<PathBuf>,
+    /// PEM file of its private key.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    certificate_key: Option<PathBuf>,
 }
 
 impl Sandbox {
@@ -32,6 +39,10 @@ impl Sandbox {
         let or = |given: Option<u64>, usual| given.map_or(usual, Duration::from_millis);
         let settings = Settings {
             listen: self.listen,
+            tls: self
+                .certificate
+                .zip(self.certificate_key)
+                .map(|(certificate, key)| TlsFiles { certificate, key }),
             first_token: or(self.first_token, usual.first_token),
             token: or(self.token, usual.token),
             first_audio: or(self.first_audio, usual.first_audio),

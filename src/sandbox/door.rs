@@ -12,7 +12,10 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::tls::Stream;
 
 /// Open connections at most: some hundred calls with three each. The next one waits unaccepted in the
 /// kernel's queue; `connections` in `/state` shows how near it is.
@@ -89,6 +92,7 @@ impl Connections {
 /// The listener of the sandbox.
 pub(super) struct Door {
     pub(super) listener: TcpListener,
+    pub(super) acceptor: Option<TlsAcceptor>,
     pub(super) connections: Connections,
 }
 
@@ -109,6 +113,7 @@ impl Listener for Door {
                         log::debug!("sandbox: TCP_NODELAY: {error}");
                     }
                     let wire = self.connections.add();
+                    let stream = Stream::new(stream, self.acceptor.as_ref());
                     return (Line { stream, wire }, address);
                 }
                 Err(error) => {
@@ -126,7 +131,7 @@ impl Listener for Door {
 
 /// One connection.
 pub(super) struct Line {
-    stream: TcpStream,
+    stream: Stream,
     wire: Arc<Wire>,
 }
 
@@ -141,7 +146,8 @@ impl Connected<IncomingStream<'_, Door>> for Peer {
 impl Drop for Line {
     fn drop(&mut self) {
         if self.wire.check().is_err()
-            && let Err(error) = self.stream.set_zero_linger()
+            && let Some(stream) = self.stream.tcp()
+            && let Err(error) = stream.set_zero_linger()
         {
             log::debug!("sandbox: SO_LINGER: {error}");
         }

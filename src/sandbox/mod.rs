@@ -53,6 +53,7 @@ mod kayako;
 mod openai;
 mod pcm;
 mod script;
+mod tls;
 pub mod tone_speech;
 
 use core::net::{Ipv4Addr, SocketAddr};
@@ -68,6 +69,7 @@ use crate::io::clock;
 
 pub use faults::{Fault, Kind, Service, Stage};
 pub use kayako::seed::{Article, articles};
+pub use tls::TlsFiles;
 
 /// The port of [`Settings::default`].
 pub const PORT: u16 = 8_900;
@@ -77,6 +79,8 @@ pub const PORT: u16 = 8_900;
 pub struct Settings {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The certificate to show; without it connections are plain.
+    pub tls: Option<TlsFiles>,
     /// The knowledge base.
     pub articles: Vec<Article>,
     /// From a question to the model's first token.
@@ -97,6 +101,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
+            tls: None,
             articles: articles(),
             first_token: Duration::from_millis(20),
             token: Duration::from_millis(5),
@@ -177,13 +182,15 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When the address cannot be listened on.
+    /// When the address cannot be listened on, or the certificate cannot be used.
     pub async fn start(settings: Settings) -> io::Result<Self> {
+        let acceptor = settings.tls.as_ref().map(TlsFiles::acceptor).transpose()?;
         let listener = TcpListener::bind(settings.listen).await?;
         let addr = listener.local_addr()?;
         let shared: World = Arc::new(Shared::new(settings));
         let door = door::Door {
             listener,
+            acceptor,
             connections: shared.connections.clone(),
         };
         let service = router(&shared).into_make_service_with_connect_info::<door::Peer>();
