@@ -11,6 +11,7 @@
 //! The diagnostics have no conversation: they are answered at once and last until somebody hangs up.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::conversation::{self, Conversation, Service};
@@ -40,7 +41,7 @@ pub struct Settings {
     /// Of the signalling.
     pub session: session::Settings,
     /// Of the conversation.
-    pub conversation: conversation::Settings,
+    pub conversation: Arc<conversation::Settings>,
     /// The longest a caller hears ringing while speech services are not ready.
     pub answer_after_max: Duration,
     /// The longest call of a diagnostic.

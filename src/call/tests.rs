@@ -66,7 +66,7 @@ fn settings() -> Settings {
             policy: Default::default(),
             timing: Timing::default(),
         },
-        conversation: conversation::Settings::default(),
+        conversation: Arc::default(),
         answer_after_max: Duration::from_millis(1_500),
         diagnostic_max: Duration::from_secs(600),
         trust: Trust {

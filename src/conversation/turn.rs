@@ -18,6 +18,7 @@
 //! the mouth and at whose turn it is, never at how the state was reached.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::{Reply, Turn};
@@ -36,7 +37,7 @@ use crate::ticket::Outcome;
 /// One call's conversation.
 #[derive(Clone, Debug)]
 pub struct Conversation {
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     pub(super) state: State,
     pub(super) mouth: Mouth,
     pub(super) transcript: Transcript,
@@ -92,9 +93,10 @@ pub(super) struct Closing {
 }
 
 impl Conversation {
-    /// A conversation of the call that starts `now`.
+    /// A conversation of the call that starts `now`. All calls of a line share its settings.
     #[must_use]
-    pub fn new(settings: Settings, now: Instant) -> Self {
+    pub fn new(settings: impl Into<Arc<Settings>>, now: Instant) -> Self {
+        let settings = settings.into();
         Self {
             mouth: Mouth::new(settings.characters_per_second),
             settings,

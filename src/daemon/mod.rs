@@ -13,7 +13,6 @@ use crate::io::clock;
 use crate::io::resolver::Resolver;
 use crate::io::sip_sockets::{self, SipSockets};
 use crate::io::sip_tls::TlsListen;
-use crate::io::tls;
 use crate::sip::Random;
 use crate::sip::endpoint::{self, Endpoint};
 
@@ -70,7 +69,7 @@ pub async fn run(config: Config, secrets: Secrets, reread: Reread) -> anyhow::Re
         tcp: config.sip.listen_tcp.clone(),
         tls: tls_listen(&config),
         identify: Some(lines.identify()),
-        roots: Some(Arc::new(tls::trusted_roots(None)?)),
+        roots: Some(Arc::clone(&services.roots)),
         ..sip_sockets::Settings::default()
     };
     let refusals = Refusals::new(config.guard.refusal_lines_per_minute);

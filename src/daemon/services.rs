@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustls::RootCertStore;
 use secrecy::SecretString;
 
 use super::lines::Line;
@@ -70,12 +71,14 @@ pub(crate) struct Services {
     pub(crate) media: MediaHandle,
     pub(crate) ports: PortPool,
     pub(crate) targets: Targets,
-    conversation: conversation::Settings,
+    conversation: Arc<conversation::Settings>,
     answer_after_max: Duration,
     diagnostic_max: Duration,
     server_name: String,
     pub(crate) public_address: PublicAddress,
     media_address: Option<IpAddr>,
+    /// Whom SIP peers with TLS are trusted by, where their line does not say.
+    pub(crate) roots: Arc<RootCertStore>,
 }
 
 impl Services {
@@ -110,12 +113,13 @@ impl Services {
             media: start_media(config)?,
             ports: ports(config),
             targets: Targets::new(config),
-            conversation,
+            conversation: Arc::new(conversation),
             answer_after_max: config.calls.answer_after_max,
             diagnostic_max: config.calls.max_duration,
             server_name: config.sip.server_name.clone(),
             public_address: PublicAddress::new(config.sip.public_address),
             media_address: config.media.address,
+            roots: tls.roots(),
         })
     }
 
@@ -129,7 +133,7 @@ impl Services {
     ) -> call::Settings {
         call::Settings {
             session: self.session_settings(flow, line, port, random),
-            conversation: self.conversation.clone(),
+            conversation: Arc::clone(&self.conversation),
             answer_after_max: self.answer_after_max,
             diagnostic_max: self.diagnostic_max,
             trust: line.trust(),

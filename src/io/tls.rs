@@ -37,6 +37,7 @@ pub enum TlsError {
 /// The trusted roots and the two client configurations made of them. Cheap to clone; make one.
 #[derive(Clone, Debug)]
 pub struct Tls {
+    roots: Arc<RootCertStore>,
     websocket: Arc<ClientConfig>,
     http: ClientConfig,
 }
@@ -48,22 +49,29 @@ impl Tls {
     /// # Errors
     /// When the extra file cannot be read or holds no certificate.
     pub fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
-        Self::with_roots(trusted_roots(extra)?)
+        Self::with_roots(Arc::new(trusted_roots(extra)?))
     }
 
-    fn with_roots(roots: RootCertStore) -> Result<Self, TlsError> {
+    fn with_roots(roots: Arc<RootCertStore>) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let websocket = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsError::Setup(error.to_string()))?
-            .with_root_certificates(roots)
+            .with_root_certificates(Arc::clone(&roots))
             .with_no_client_auth();
         let mut http = websocket.clone();
         http.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
+            roots,
             websocket: Arc::new(websocket),
             http,
         })
+    }
+
+    /// The trusted roots, for whoever makes a configuration of his own: reading them takes some milliseconds.
+    #[must_use]
+    pub fn roots(&self) -> Arc<RootCertStore> {
+        Arc::clone(&self.roots)
     }
 
     /// The configuration shared by all WebSockets (and with it the session tickets).

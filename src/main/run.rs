@@ -11,6 +11,10 @@ use crate::{EX_CONFIG, Failure, Place};
 /// Threads of the control plane: one call in trouble does not hold up the others' signalling.
 const WORKERS: usize = 2;
 
+/// Threads for searches and names, which block: more than one processor can use, since a name may take seconds.
+/// What comes beyond waits. Each costs a stack and an arena of the allocator for the time after it, too.
+const BLOCKING_MAX: usize = 32;
+
 #[derive(Args, Debug)]
 pub(crate) struct Run {
     #[command(flatten)]
@@ -29,6 +33,7 @@ impl Run {
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(WORKERS)
+            .max_blocking_threads(BLOCKING_MAX)
             .enable_all()
             .build()
             .context("the runtime does not start")?;

@@ -354,7 +354,7 @@ impl World {
                 session_settings.policy.accepts_refer = self.accepts_refer;
                 let settings = call::Settings {
                     session: session_settings,
-                    conversation: self.settings.clone(),
+                    conversation: self.settings.clone().into(),
                     answer_after_max: Duration::from_millis(1_500),
                     diagnostic_max: Duration::from_secs(600),
                     trust: Default::default(),
