@@ -128,7 +128,8 @@ impl CallTask {
     }
 
     /// Runs until the call is over and everything of it is released.
-    pub(crate) async fn run(mut self) {
+    /// Boxed, since a future holds what it is given twice: as its argument, and as its own.
+    pub(crate) async fn run(mut self: Box<Self>) {
         loop {
             while let Some(command) = self.call.poll_command() {
                 if self.perform(command).await {

@@ -319,7 +319,7 @@ impl EventLoop {
         };
         let kind = line.kind(&invite);
         let (sender, inbox) = mpsc::channel(INBOX_CAPACITY);
-        let task = CallTask::new(
+        let task = Box::new(CallTask::new(
             Arc::clone(&self.services),
             (kind, &line),
             (session, transaction, invite, flow),
@@ -327,7 +327,7 @@ impl EventLoop {
             inbox,
             (self.output_sender.clone(), self.second_legs.sender()),
             self.random.fork(),
-        );
+        ));
         let running = Running {
             id: task.id().clone(),
             inbox: sender,

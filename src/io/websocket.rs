@@ -85,12 +85,13 @@ pub async fn connect(tls: &Tls, target: &Target) -> Result<Socket, Failure> {
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
     let connector = Connector::Rustls(tls.websocket());
-    let opening = tokio_tungstenite::connect_async_tls_with_config(
+    // Boxed: a handshake holds some kilobytes that a call need not keep room for.
+    let opening = Box::pin(tokio_tungstenite::connect_async_tls_with_config(
         request,
         Some(config),
         true,
         Some(connector),
-    );
+    ));
     match timeout(target.connect, opening).await {
         Ok(Ok((stream, response))) => {
             let request_id = request_id(response.headers());

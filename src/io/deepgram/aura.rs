@@ -184,7 +184,7 @@ impl Voice {
         let (commands, queue) = mpsc::channel(QUEUE);
         let nudge = Arc::new(Notify::new());
         let shared = Arc::clone(&self.shared);
-        let speaker = Speaker::new(
+        let speaker = Box::new(Speaker::new(
             &shared,
             self.call.clone(),
             law,
@@ -192,7 +192,7 @@ impl Voice {
             events.clone(),
             queue,
             Arc::clone(&nudge),
-        );
+        ));
         tokio::spawn(async move {
             let speaking = AssertUnwindSafe(speaker.run()).catch_unwind().await;
             if speaking.is_err() {

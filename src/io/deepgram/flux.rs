@@ -179,14 +179,14 @@ impl Ear {
         events: mpsc::Sender<EarEvent>,
     ) -> Listening {
         let (open, closed) = oneshot::channel();
-        let listener = Listener::new(
+        let listener = Box::new(Listener::new(
             &self.shared,
             self.call.clone(),
             law,
             caller,
             events.clone(),
             closed,
-        );
+        ));
         let (shared, call) = (Arc::clone(&self.shared), self.call.clone());
         tokio::spawn(async move {
             let listening = AssertUnwindSafe(listener.run()).catch_unwind().await;

@@ -86,7 +86,9 @@ impl Timer {
     }
 
     fn restart(&mut self, patience: Duration) {
-        self.sleep.set(tokio::time::sleep(patience));
+        // Moved and not made anew: a deadline that moves away costs no look at the timer wheel.
+        let until = tokio::time::sleep(patience).deadline();
+        self.sleep.as_mut().reset(until);
     }
 
     /// Resolves when the time has come, and again at once until restarted. Cancel-safe.

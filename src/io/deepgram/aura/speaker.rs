@@ -110,7 +110,8 @@ impl Speaker {
         }
     }
 
-    pub(super) async fn run(mut self) {
+    /// Boxed, since a future holds what it is given twice: as its argument, and as its own.
+    pub(super) async fn run(mut self: Box<Self>) {
         let mut ping = Timer::after(PING);
         while !self.over && !self.queue.is_closed() {
             self.drop_stale().await;
@@ -128,7 +129,8 @@ impl Speaker {
                 }
             }
         }
-        self.link.finish(FAREWELL).await;
+        let link = std::mem::replace(&mut self.link, Link::Down);
+        link.finish(FAREWELL).await;
     }
 
     async fn event(&mut self, ping: &mut Timer) -> Event {
@@ -164,7 +166,7 @@ impl Speaker {
             self.sounding = Some(start + FRAME);
         }
         if self.frames.is_empty() {
-            self.frames.shrink_to(AHEAD);
+            self.frames = VecDeque::new(); // most of a call is listening
         }
         if full && self.frames.len() < AHEAD {
             // Nothing was read meanwhile, so nothing can be late.

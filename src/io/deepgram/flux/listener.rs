@@ -93,7 +93,8 @@ impl Listener {
         }
     }
 
-    pub(super) async fn run(mut self) -> Result<(), Failure> {
+    /// Boxed, since a future holds what it is given twice: as its argument, and as its own.
+    pub(super) async fn run(mut self: Box<Self>) -> Result<(), Failure> {
         let patience = self.shared.settings.patience;
         let Some(opened) = self.dial(patience.connect).await else {
             return Ok(());
