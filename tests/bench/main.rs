@@ -1,3 +1,4 @@
 //! Measurements, not verdicts: `cargo test --release --test bench -- --ignored --nocapture`.
 
+mod delays;
 mod media;
