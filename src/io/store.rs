@@ -1,7 +1,7 @@
 //! What was acknowledged survives: the record of every call and the outbox of tickets, in one SQLite file.
 //!
 //! One thread owns the connection; everybody else sends it commands through a bounded channel. Entries that
-//! wait together are committed together, and acknowledged after the commit is on the disk (WAL,
+//! wait together are committed together (those that nobody awaits gather for 10 ms), and acknowledged after the commit is on the disk (WAL,
 //! `synchronous=FULL`). The entry that ends a call and the ticket it needs are one transaction, so a call
 //! that is over either has its ticket in the outbox or needs none.
 //!

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::{Recovered, Shared, StoreError, entries, filings, schema};
 use crate::io::clock;
@@ -19,6 +19,9 @@ use crate::ticket::{CallId, CallRecord, Draft, Entry, TicketPolicy, draft};
 const BACKLOG_MAX: usize = 20_000;
 /// Entries in one transaction: a bound on how long an acknowledgement waits for its neighbours.
 const GROUP_MAX: usize = 256;
+/// How long entries that nobody awaits gather: a commit is a wait for the disk, and at a thousand calls a second
+/// it costs more than all that stands in it.
+const GATHER: Duration = Duration::from_millis(10);
 /// How often the disk is tried again while entries wait for it and nothing else happens.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -63,6 +66,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     backlog: VecDeque<Append>,
     in_trouble: bool,
+    /// When what waits is written; nothing waits without it.
+    due: Option<Instant>,
 }
 
 impl Writer {
@@ -73,22 +78,22 @@ impl Writer {
             shared,
             backlog: VecDeque::new(),
             in_trouble: false,
+            due: None,
         }
     }
 
     /// Serves until the last handle is gone or the store is closed.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         loop {
-            let next = if self.backlog.is_empty() {
-                commands.recv().await
-            } else {
-                match timeout(RETRY, commands.recv()).await {
+            let next = match self.due {
+                None => commands.recv().await,
+                Some(due) => match timeout_at(due.into(), commands.recv()).await {
                     Ok(next) => next,
                     Err(_) => {
                         self.write();
                         continue;
                     }
-                }
+                },
             };
             let Some(command) = next else {
                 self.write();
@@ -105,7 +110,8 @@ impl Writer {
         }
     }
 
-    /// Takes a command, and with an entry all that wait behind it. Gives the acknowledgement to send when
+    /// Takes a command, and with an entry all that wait behind it; they are written when one of them is
+    /// awaited, else when they have gathered. Gives the acknowledgement to send when
     /// the store is to close.
     fn take(
         &mut self,
@@ -123,6 +129,7 @@ impl Writer {
                             continue;
                         }
                         Ok(next) => Some(next),
+                        Err(_) if self.may_gather() => return None,
                         Err(_) => None,
                     }
                 }
@@ -152,10 +159,19 @@ impl Writer {
             )));
             return;
         }
+        self.due.get_or_insert_with(|| clock::now() + GATHER);
         self.backlog.push_back(append);
         self.shared
             .waiting
             .store(self.backlog.len(), Ordering::Relaxed);
+    }
+
+    /// Nobody waits for it, and its time has not come.
+    fn may_gather(&self) -> bool {
+        let awaited = |append: &Append| append.done.is_some();
+        !self.in_trouble
+            && self.due.is_some_and(|due| clock::now() < due)
+            && !self.backlog.iter().any(awaited)
     }
 
     /// Writes what waits, in groups, until nothing waits or the disk does not take it.
@@ -182,6 +198,7 @@ impl Writer {
                 Err(error) => self.drop_first(&error),
             }
         }
+        self.due = (!self.backlog.is_empty()).then(|| clock::now() + RETRY);
         self.shared
             .waiting
             .store(self.backlog.len(), Ordering::Relaxed);
