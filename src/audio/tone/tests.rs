@@ -4,7 +4,7 @@ use crate::audio::FRAME_SAMPLES;
 #[test]
 fn the_level_is_zero_in_both_laws() {
     for law in [Law::Mu, Law::A] {
-        let mut audio = [0; PERIOD];
+        let mut audio = [0; PERIOD_MAX];
         Tone::milliwatt(law).fill(&mut audio);
         let level = level::dbm0(law, &audio);
         assert!(level.abs() < 0.05, "{law:?} {level}");
@@ -34,5 +34,35 @@ fn frames_join_without_a_seam() {
         }
         assert!(share(law, &audio, 1004.0) > 0.999, "{law:?}");
         assert!(share(law, &audio, 1000.0) < 0.001, "{law:?}");
+    }
+}
+
+#[test]
+fn ring_back_sounds_as_its_country_knows_it() {
+    for (country, frequencies, on, off) in [
+        ("DE", &[425.0][..], 8000, 32_000),
+        ("us", &[440.0, 480.0], 16_000, 32_000),
+        ("GB", &[400.0, 450.0], 3200, 1600),
+    ] {
+        for law in [Law::Mu, Law::A] {
+            let mut tone = Tone::ring_back(law, RingBack::of(country));
+            for round in 0..2 {
+                let (mut ring, mut pause) = (vec![0; on], vec![0; off]);
+                for frame in ring.chunks_mut(FRAME_SAMPLES) {
+                    tone.fill(frame);
+                }
+                let heard: f64 = frequencies.iter().map(|it| share(law, &ring, *it)).sum();
+                assert!(heard > 0.99, "{country} {law:?} {round} {heard}");
+                let level = level::dbm0(law, &ring);
+                assert!((-21.0..-14.0).contains(&level), "{country} {law:?} {level}");
+                tone.fill(&mut pause);
+                assert!(pause.iter().all(|code| *code == law.silence()), "{country}");
+                if country == "GB" {
+                    tone.fill(&mut ring);
+                    assert!(ring.iter().any(|code| *code != law.silence()));
+                    tone.fill(&mut vec![0; 16_000]);
+                }
+            }
+        }
     }
 }
