@@ -88,11 +88,22 @@ pub enum Command {
     /// Keep this fact durably.
     Record(Entry),
     /// Find a way to call the target of this name; answered by [`Input::SecondLeg`] or [`Input::NoSecondLeg`].
-    OpenSecondLeg(String),
+    OpenSecondLeg {
+        /// Its name.
+        target: String,
+        /// Not by the ways that were tried since the last time this was asked for.
+        elsewhere: bool,
+    },
     /// To the endpoint, of the second leg.
     SecondSip(session::Output),
     /// Start the second leg's stream, in silence, or change it.
     SecondMedia(Negotiated),
+    /// Let the caller hear a ring-back tone in place of the assistant.
+    RingBack,
+    /// Let the caller hear what the target's side plays before the answer, in place of the assistant.
+    JoinEarly,
+    /// Let the caller hear the assistant again after either.
+    Resume,
     /// Let the caller and the target hear each other, and nobody else: ear, voice and model are not
     /// needed any more.
     Join,

@@ -32,7 +32,7 @@ pub use interface::{Command, Input, Kind};
 pub use second_leg::SecondLeg;
 pub use transfer::{Mode, Target};
 
-use second_leg::Second;
+use second_leg::{Ringing, Second};
 use transfer::Transfer;
 
 /// What a call needs to know.
@@ -80,6 +80,8 @@ pub struct Call {
     targets: Vec<Target>,
     transfer: Option<Transfer>,
     second: Second,
+    /// What the caller hears of the target's telephone.
+    ringing: Ringing,
     /// The transfer was the peer's wish: it is told how it goes.
     referred: bool,
     /// Whom the caller was connected with.
@@ -156,6 +158,7 @@ impl Call {
             targets: settings.targets,
             transfer: None,
             second: Second::None,
+            ringing: Ringing::default(),
             referred: false,
             reached: None,
             ear: Readiness::Awaited,
@@ -177,11 +180,7 @@ impl Call {
         match (self.state, input) {
             (State::Over, _) => return,
             (_, Input::Sip(input)) => self.session.handle(input, now),
-            (_, Input::SecondSip(input)) => {
-                if let Some(session) = self.second.session() {
-                    session.handle(input, now);
-                }
-            }
+            (_, Input::SecondSip(input)) => self.on_second_sip(input, now),
             (_, Input::SecondLeg(leg)) => self.on_second_leg(*leg, now),
             (_, Input::NoSecondLeg(reason)) => self.on_no_second_leg(reason, now),
             (State::Ended, Input::Kill(_)) => self.timer = Some((Timer::Kill, now + KILL_PATIENCE)),

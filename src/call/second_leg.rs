@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::transfer::{Act, Mode, News, Target, Transfer};
 use super::{Call, Command, Kind, State, Timer};
 use crate::conversation::{self, Unreached};
+use crate::sdp::Negotiated;
 use crate::sip::message::{StatusCode, Uri};
 use crate::sip::session::{self, Ended, Event, Output, Party, Referral, Referred, Session};
 use crate::sip::{Flow, Random};
@@ -18,6 +19,8 @@ pub struct SecondLeg {
     pub call: session::Call,
     /// The path of the INVITE.
     pub flow: Flow,
+    /// There is another path, should this one fail.
+    pub more: bool,
     /// Of its signalling.
     pub settings: session::Settings,
     /// Of its tags.
@@ -33,6 +36,18 @@ pub(super) enum Second {
     Asked { wanted: bool },
     /// It has a session.
     Open { session: Box<Session>, uri: Uri },
+}
+
+/// What the caller hears of the target's telephone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Ringing {
+    /// Nothing: the assistant is heard.
+    #[default]
+    Silent,
+    /// Our own ring-back tone.
+    Tone,
+    /// What the target's side plays.
+    Played,
 }
 
 /// How long a call that is over waits for its second leg to end: longer than an INVITE that nobody
@@ -139,9 +154,13 @@ impl Call {
             let target = transfer.target();
             let (name, refer_to) = (target.name.clone(), target.refer_to.clone());
             match act {
-                Act::Dial => {
-                    self.second = Second::Asked { wanted: true };
-                    self.push(Command::OpenSecondLeg(name));
+                Act::Dial => self.open_second_leg(name, false),
+                Act::DialElsewhere => {
+                    self.give_back_caller(now);
+                    if matches!(self.second, Second::Open { .. }) {
+                        self.push(Command::SecondLegOver);
+                    }
+                    self.open_second_leg(name, true);
                 }
                 Act::Refer { replaces } => self.refer(refer_to, replaces, now),
                 Act::Join => self.push(Command::Join),
@@ -150,6 +169,23 @@ impl Call {
                 Act::Reached => self.on_reached(name, now),
                 Act::Unreached(why, reason) => self.on_unreached(name, why, reason, now),
             }
+        }
+    }
+
+    fn open_second_leg(&mut self, target: String, elsewhere: bool) {
+        self.second = Second::Asked { wanted: true };
+        self.push(Command::OpenSecondLeg { target, elsewhere });
+    }
+
+    /// Something has come for the second leg.
+    pub(super) fn on_second_sip(&mut self, input: session::Input, now: Instant) {
+        let is_answer = matches!(input, session::Input::Response { .. });
+        let Some(session) = self.second.session() else {
+            return;
+        };
+        session.handle(input, now);
+        if is_answer {
+            self.tell_transfer(News::Heard, now);
         }
     }
 
@@ -179,6 +215,7 @@ impl Call {
     }
 
     fn on_unreached(&mut self, name: String, why: Unreached, reason: String, now: Instant) {
+        self.give_back_caller(now);
         self.record_transfer(&name, Some(reason.clone()), now);
         let status = match why {
             Unreached::Busy => StatusCode::BUSY_HERE.0,
@@ -219,6 +256,7 @@ impl Call {
         let SecondLeg {
             call,
             flow,
+            more,
             settings,
             random,
         } = leg;
@@ -230,7 +268,7 @@ impl Call {
         let uri = call.uri.clone();
         let session = Box::new(Session::outgoing(call, flow, settings, random));
         self.second = Second::Open { session, uri };
-        self.tell_transfer(News::Dialled, now);
+        self.tell_transfer(News::Dialled { more }, now);
     }
 
     /// The daemon has none.
@@ -250,12 +288,41 @@ impl Call {
                 }
             }
             Event::Ended(ended) => self.on_second_ended(ended, now),
-            Event::Ringing
-            | Event::Confirmed
-            | Event::Digit(_)
-            | Event::Held(_)
-            | Event::EarlyMedia(_)
-            | Event::Referral(_) => {}
+            Event::Ringing => self.on_second_rings(None, now),
+            Event::EarlyMedia(negotiated) => self.on_second_rings(Some(negotiated), now),
+            Event::Confirmed | Event::Digit(_) | Event::Held(_) | Event::Referral(_) => {}
+        }
+    }
+
+    /// The target's telephone rings: the caller hears that, be it our own tone or what the target's side plays
+    /// before the answer (RFC 3960 §3.1, §3.2), which it may begin later.
+    fn on_second_rings(&mut self, played: Option<Negotiated>, now: Instant) {
+        let rings = self.transfer.as_ref().is_some_and(Transfer::is_ringing);
+        if let Some(negotiated) = &played {
+            self.push(Command::SecondMedia(negotiated.clone()));
+        }
+        let hears = match (played, self.ringing) {
+            (Some(_), Ringing::Silent | Ringing::Tone) if rings => Ringing::Played,
+            (None, Ringing::Silent) if rings => Ringing::Tone,
+            _ => return,
+        };
+        self.push(match hears {
+            Ringing::Played => Command::JoinEarly,
+            Ringing::Tone | Ringing::Silent => Command::RingBack,
+        });
+        if self.ringing == Ringing::Silent {
+            self.conversation
+                .handle(conversation::Input::Ringing(true), now);
+        }
+        self.ringing = hears;
+    }
+
+    /// The caller hears the assistant again.
+    fn give_back_caller(&mut self, now: Instant) {
+        if std::mem::take(&mut self.ringing) != Ringing::Silent {
+            self.push(Command::Resume);
+            self.conversation
+                .handle(conversation::Input::Ringing(false), now);
         }
     }
 

@@ -10,6 +10,7 @@
 //!   attended:                                  +--answered--> REFERRED ------+
 //!                                                       refused     with Replaces
 //!
+//!   DIALLING, RINGING --silence, 503, lost path, and another way is left--> DIALLING (RFC 3263 §4.3)
 //!   any of them: not reached, given up, the caller gone --> DONE
 //! ```
 
@@ -48,7 +49,12 @@ pub struct Target {
 #[derive(Clone, Debug)]
 pub(super) enum News {
     /// Our INVITE to the target is on its way.
-    Dialled,
+    Dialled {
+        /// There is another way, should this one fail.
+        more: bool,
+    },
+    /// Something has answered our INVITE.
+    Heard,
     /// There is no way to call the target now.
     NoWay(String),
     /// The target has answered our call.
@@ -68,6 +74,8 @@ pub(super) enum News {
 pub(super) enum Act {
     /// Call the target.
     Dial,
+    /// Leave the target's leg to itself and call the target another way.
+    DialElsewhere,
     /// Send REFER to the caller's leg; with Replaces for the target's leg.
     Refer {
         /// The target's leg is to be replaced.
@@ -91,6 +99,10 @@ pub(super) struct Transfer {
     target: Target,
     stage: Stage,
     timer: Option<Instant>,
+    /// Until when the way that is tried may be silent, where another one is left.
+    silence: Option<Instant>,
+    /// Another way is left.
+    elsewhere: bool,
     /// Drained after every input.
     acts: VecDeque<Act>,
 }
@@ -119,6 +131,9 @@ enum Stage {
 const NEWS_SLACK: Duration = Duration::from_secs(8);
 /// How long the final news of a REFER with Replaces are waited for: the target has answered already.
 const REPLACE_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a next hop may say nothing at all while there is another: four INVITEs have gone out by UDP then
+/// (RFC 3261 §17.1.1.2), and a caller waits. Without another it has the whole time that the target may ring.
+const SILENCE: Duration = Duration::from_secs(4);
 /// The longest that two people talk through us.
 const JOINED_MAX: Duration = Duration::from_hours(4);
 
@@ -129,6 +144,8 @@ impl Transfer {
             target,
             stage: Stage::Dialling,
             timer: None,
+            silence: None,
+            elsewhere: false,
             acts: VecDeque::new(),
         };
         if transfer.target.mode == Mode::Blind && transfer.target.refer_to.is_some() {
@@ -149,6 +166,11 @@ impl Transfer {
         self.stage == Stage::Joined
     }
 
+    /// Whether the target's telephone may ring.
+    pub(super) fn is_ringing(&self) -> bool {
+        self.stage == Stage::Ringing
+    }
+
     /// Whether the caller's audio may be away at the target's side already.
     pub(super) fn is_referred(&self) -> bool {
         matches!(self.stage, Stage::Referred { .. })
@@ -161,25 +183,29 @@ impl Transfer {
 
     /// When [`Self::handle_timeout`] is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.timer
+        let silence = self.silence.filter(|_| self.stage == Stage::Ringing);
+        self.timer.into_iter().chain(silence).min()
     }
 
     /// Takes news of either leg.
     pub(super) fn handle(&mut self, news: News, now: Instant) {
         match news {
-            News::Dialled => {
+            News::Dialled { more } => {
                 if self.stage == Stage::Dialling {
                     self.stage = Stage::Ringing;
                     self.timer = Some(now + self.target.ring_max);
+                    self.silence = more.then(|| now + SILENCE);
+                    self.elsewhere = more;
                 }
             }
+            News::Heard => self.silence = None,
             News::NoWay(reason) => {
                 if self.stage == Stage::Dialling {
                     self.fail(Unreached::Unavailable, reason);
                 }
             }
             News::Answered => self.on_answered(now),
-            News::TargetEnded(ended) => self.on_target_ended(&ended),
+            News::TargetEnded(ended) => self.on_target_ended(&ended, now),
             News::Referral(referral) => self.on_referral(&referral, now),
             News::CallerEnded(by) => self.on_caller_ended(by),
             News::GivenUp(reason) => self.on_given_up(&reason),
@@ -188,7 +214,11 @@ impl Transfer {
 
     /// Time has come to [`Self::poll_timeout`].
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if self.timer.is_none_or(|due| due > now) {
+        let due = |timer: Option<Instant>| timer.is_some_and(|due| due <= now);
+        if self.stage == Stage::Ringing && due(self.silence) {
+            return self.dial_elsewhere(now);
+        }
+        if !due(self.timer) {
             return;
         }
         self.timer = None;
@@ -240,6 +270,14 @@ impl Transfer {
         self.acts.push_back(Act::Dial);
     }
 
+    /// The way that is tried leads nowhere: the next one (RFC 3263 §4.3).
+    fn dial_elsewhere(&mut self, now: Instant) {
+        self.stage = Stage::Dialling;
+        self.timer = Some(now + self.target.ring_max);
+        self.silence = None;
+        self.acts.push_back(Act::DialElsewhere);
+    }
+
     fn join(&mut self, now: Instant) {
         self.stage = Stage::Joined;
         self.timer = Some(now + JOINED_MAX);
@@ -256,8 +294,9 @@ impl Transfer {
         }
     }
 
-    fn on_target_ended(&mut self, ended: &Ended) {
+    fn on_target_ended(&mut self, ended: &Ended, now: Instant) {
         match self.stage {
+            Stage::Ringing if self.elsewhere && leads_nowhere(ended) => self.dial_elsewhere(now),
             Stage::Dialling | Stage::Ringing => {
                 let (why, reason) = refused(ended.status, &ended.text);
                 self.fail(why, reason);
@@ -358,6 +397,11 @@ impl Transfer {
         self.timer = None;
         self.acts.push_back(Act::Unreached(why, reason));
     }
+}
+
+/// The next hop has failed, and not the person behind it: silence, a lost path, or 503 (RFC 3263 §4.3).
+fn leads_nowhere(ended: &Ended) -> bool {
+    ended.by == Party::Network || ended.status == Some(503)
 }
 
 /// A refusal of the REFER itself that says nothing about the target: the method is not known, not

@@ -216,6 +216,8 @@ pub enum Input {
     Failed(Service, Failure),
     /// Somebody outside has the caller connected with this person (not our own [`Command::Transfer`]).
     Connecting(String),
+    /// The caller hears that the person's telephone rings, in our place; or no longer does.
+    Ringing(bool),
     /// Answer to [`Command::Transfer`]: the caller is connected with the person, and the assistant is done.
     Connected,
     /// Answer to [`Command::Transfer`]: why the person was not reached, as it matters and in words.

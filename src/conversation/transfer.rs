@@ -59,6 +59,8 @@ pub(super) struct Connecting {
     name: String,
     /// The announcement is over and the call acts.
     under_way: bool,
+    /// The caller hears the person's telephone ring.
+    rings: bool,
 }
 
 impl Connecting {
@@ -135,6 +137,7 @@ impl Conversation {
         self.state = State::Connecting(Connecting {
             name: destination.name,
             under_way: false,
+            rings: false,
         });
     }
 
@@ -142,6 +145,8 @@ impl Conversation {
     pub(super) fn connecting_due(&self, now: Instant) -> Option<Instant> {
         match &self.state {
             State::Connecting(_) if !self.mouth.is_idle() => None,
+            // Who hears it ring needs no word.
+            State::Connecting(it) if it.rings => None,
             State::Connecting(it) if it.under_way => Some(now + WAITING),
             State::Connecting(_) if self.caller.is_none() => Some(now + GRACE),
             _ => None,
@@ -206,7 +211,16 @@ impl Conversation {
         self.state = State::Connecting(Connecting {
             name,
             under_way: true,
+            rings: false,
         });
+    }
+
+    /// The caller hears the person's telephone ring in our place, or no longer.
+    pub(super) fn on_ringing(&mut self, rings: bool) {
+        if let State::Connecting(it) = &mut self.state {
+            it.rings = rings;
+            self.stop_speaking();
+        }
     }
 
     /// The caller and a person hear each other, or soon will: there is nothing more to say.

@@ -148,6 +148,7 @@ impl Conversation {
             Input::Failed(service, failure) if self.postpones(service, &failure) => {}
             Input::Failed(service, failure) => self.fail(service, &failure, now),
             Input::Connecting(name) => self.on_connecting(name),
+            Input::Ringing(rings) => self.on_ringing(rings),
             Input::Connected => self.on_connected(now),
             Input::Unreached(why, reason) if self.postpones_unreached(why, &reason) => {}
             Input::Unreached(why, reason) => self.on_unreached(why, &reason, now),

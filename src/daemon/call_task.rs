@@ -15,6 +15,7 @@ use super::lines::Line;
 use super::metrics::Counter;
 use super::second_leg::{Ask, Way};
 use super::services::Services;
+use crate::audio::tone::{RingBack, Tone};
 use crate::call::{Arrival, Call, Command, Input, Kind};
 use crate::conversation::{Failure, ReplyEvent, Service};
 use crate::io::clock;
@@ -46,8 +47,6 @@ pub(crate) enum Inbox {
 pub(crate) struct CallTask {
     id: CallId,
     session: SessionId,
-    /// The path of the INVITE.
-    flow: Flow,
     random: Random,
     call: Call,
     services: Arc<Services>,
@@ -62,6 +61,8 @@ pub(crate) struct CallTask {
     /// Answers to commands that are known at once.
     answers: VecDeque<Input>,
     ended: bool,
+    /// The ring-back tone that its callers know.
+    ring_back: RingBack,
     /// Where we asked for audio.
     signalled: SocketAddr,
 }
@@ -109,10 +110,10 @@ impl CallTask {
             search: SearchLeg::default(),
             answers: VecDeque::new(),
             ended: false,
+            ring_back: RingBack::of(&line.config.country),
             signalled,
             id,
             session,
-            flow,
             random,
             call,
             services,
@@ -326,10 +327,15 @@ impl CallTask {
             Command::Ask(request) => self.model.ask(&self.services, &self.id, request),
             Command::CancelReply(reply) => self.model.cancel(reply),
             Command::Record(entry) => self.record(entry),
-            Command::OpenSecondLeg(target) => {
-                let (call, flow) = (self.session, self.flow);
+            Command::OpenSecondLeg { target, elsewhere } => {
+                let (call, tried) = (self.session, self.second.tried(elsewhere));
+                let wish = Ask::Open {
+                    call,
+                    target,
+                    tried,
+                };
                 // As with the outputs: the loop outlives its calls.
-                let _ = self.asks.send(Ask::Open { call, flow, target }).await;
+                let _ = self.asks.send(wish).await;
             }
             Command::SecondSip(output) => {
                 if let Some(session) = self.second.session() {
@@ -339,6 +345,13 @@ impl CallTask {
             Command::SecondMedia(negotiated) => {
                 self.second.start(&self.services, &self.id, &negotiated);
             }
+            Command::RingBack => {
+                let tone = Tone::ring_back(self.media.law(), self.ring_back);
+                let played = (self.session, tone);
+                self.second.ring_back(&self.services, &self.id, played);
+            }
+            Command::JoinEarly => self.second.join(&self.services, &self.id, self.session),
+            Command::Resume => self.second.resume(&self.services, &self.id, self.session),
             Command::Join => {
                 self.second.join(&self.services, &self.id, self.session);
                 self.speech = SpeechLegs::default();

@@ -16,12 +16,11 @@ use super::control;
 use super::lines::{Lines, kind_name};
 use super::metrics::Counter;
 use super::notify;
-use super::paths::Found;
+use super::paths::{Finder, Found};
 use super::public_address::Origin;
 use super::refusals::Refusals;
 use super::registrations::Registrations;
 use super::reload::{Read, Reload};
-use super::second_leg::Ask;
 use super::services::Services;
 use super::shutdown::{Phase, Shutdown};
 use super::signals::{Signal, Signals};
@@ -107,7 +106,7 @@ enum Event {
     Received(Received),
     Output(SessionId, Output),
     CallOver(Result<(task::Id, ()), JoinError>),
-    SecondLeg(Ask),
+    SecondLegs(second_legs::Task),
     Asked(Question),
     Signal(Signal),
     Reread(Read),
@@ -120,7 +119,7 @@ impl EventLoop {
     /// A loop over bound sockets.
     pub(crate) fn new(
         services: Arc<Services>,
-        (lines, registrations, stun): (Arc<Lines>, Registrations, Stun),
+        (lines, registrations, stun, finder): (Arc<Lines>, Registrations, Stun, Finder),
         endpoint: Endpoint,
         (sockets, received): (SipSockets, mpsc::Receiver<Received>),
         questions: mpsc::Receiver<Question>,
@@ -142,7 +141,7 @@ impl EventLoop {
             output_sender,
             questions,
             calls: HashMap::new(),
-            second_legs: SecondLegs::new(),
+            second_legs: SecondLegs::new(finder),
             tasks: JoinSet::new(),
             task_sessions: HashMap::new(),
             signals,
@@ -176,7 +175,7 @@ impl EventLoop {
                     self.endpoint.handle_output(session, output, clock::now());
                 }
                 Event::CallOver(outcome) => self.on_call_over(outcome),
-                Event::SecondLeg(ask) => self.on_ask(ask),
+                Event::SecondLegs(task) => self.on_second_legs(task),
                 Event::Asked((request, answer)) => {
                     let told = self.answer(request);
                     // The asking side may have gone.
@@ -207,7 +206,7 @@ impl EventLoop {
             biased;
             Some((session, output)) = self.outputs.recv() => Event::Output(session, output),
             Some(outcome) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => Event::CallOver(outcome),
-            ask = self.second_legs.next() => Event::SecondLeg(ask),
+            task = self.second_legs.next() => Event::SecondLegs(task),
             Some(received) = self.received.recv() => Event::Received(received),
             Some(question) = self.questions.recv() => Event::Asked(question),
             signal = self.signals.next() => Event::Signal(signal),

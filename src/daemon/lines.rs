@@ -12,7 +12,7 @@ use rustls::RootCertStore;
 
 use super::dialing::Dial;
 use crate::call::Kind;
-use crate::config::{self, Config, LineKind, Secrets, UnknownSource};
+use crate::config::{Config, LineKind, Secrets, UnknownSource};
 use crate::io::sip_sockets::{Admission, Admit};
 use crate::io::sip_tls::{Identify, TlsPeer};
 use crate::io::tls;
@@ -113,6 +113,7 @@ impl Lines {
                 let line = Arc::make_mut(line);
                 change(&mut line.learned);
                 line.learned.addresses.truncate(ADDRESSES_MAX);
+                line.learned.flows.truncate(ADDRESSES_MAX);
             }
         });
     }
@@ -163,9 +164,11 @@ impl Lines {
         self.table().lines.clone()
     }
 
-    /// The way to call `user` on a line; `None` where it makes no calls, or has no path now.
-    pub(crate) fn dial(&self, line: &str, user: &str) -> Option<Dial> {
-        self.named(line)?.dial(user)
+    /// The ways to call `user` on a line, in the order to try them; none where it makes no calls, or has no path
+    /// now.
+    pub(crate) fn dials(&self, line: &str, user: &str) -> Vec<Dial> {
+        let line = self.named(line);
+        line.map(|line| line.dials(user)).unwrap_or_default()
     }
 
     /// Whom to expect where TLS is dialled, for the sockets.
@@ -193,10 +196,7 @@ impl Lines {
         let lines = table.lines.iter();
         let lines = lines.filter_map(|line| Some((line.admits(Transport::Tls, source)?, line)));
         let (_, line) = lines.max_by_key(|(prefix, _)| *prefix)?;
-        let remote = line.config.remote().map(config::Peer::host);
-        let name = line.config.tls_name.as_deref().or(remote);
-        let name = name.map(|name| name.trim_matches(['[', ']']).to_owned());
-        Some((name, line.config.tls_ca.clone()))
+        Some((line.tls_name(), line.config.tls_ca.clone()))
     }
 }
 

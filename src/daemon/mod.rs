@@ -27,6 +27,7 @@ pub mod log;
 pub mod metrics;
 pub mod notify;
 mod paths;
+mod plan;
 mod public_address;
 mod refusals;
 mod registrations;
@@ -42,7 +43,7 @@ mod wording;
 
 use event_loop::{EventLoop, QUESTIONS_CAPACITY, Question};
 use lines::Lines;
-use paths::Paths;
+use paths::{Finder, Paths};
 use refusals::Refusals;
 use registrations::Registrations;
 use reload::Reload;
@@ -74,9 +75,10 @@ pub async fn run(config: Config, secrets: Secrets, reread: Reread) -> anyhow::Re
     };
     let refusals = Refusals::new(config.guard.refusal_lines_per_minute);
     let sockets = SipSockets::bind(&sockets, refusals.watch(lines.judge()))?;
+    let finder = Finder::new(Resolver::system(), &sockets.0);
     let registrations = Registrations::new(
         Arc::clone(&lines),
-        Paths::new(Resolver::system(), &sockets.0),
+        Paths::new(finder.clone()),
         config.sip.server_name.clone(),
         Random::new(clock::seed()),
     );
@@ -97,7 +99,7 @@ pub async fn run(config: Config, secrets: Secrets, reread: Reread) -> anyhow::Re
     );
     let event_loop = EventLoop::new(
         Arc::clone(&services),
-        (lines, registrations, stun),
+        (lines, registrations, stun, finder),
         endpoint,
         sockets,
         questions,

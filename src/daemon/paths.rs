@@ -12,11 +12,17 @@ use crate::sip::message::Uri;
 use crate::sip::target::{Families, Target};
 use crate::sip::{Flow, Transport};
 
-/// The look-ups under way.
-pub(crate) struct Paths {
+/// Looks up what can be reached from the sockets.
+#[derive(Clone)]
+pub(crate) struct Finder {
     resolver: Resolver,
     spoken: Arc<[Transport]>,
     families: Families,
+}
+
+/// The look-ups under way.
+pub(crate) struct Paths {
+    finder: Finder,
     /// At most one for each line, of which the configuration has at most 64.
     tasks: JoinSet<Found>,
     running: HashSet<Arc<str>>,
@@ -35,22 +41,27 @@ impl Found {
     /// The paths that lead there from the sockets, or why none does.
     pub(crate) fn flows(&self, sockets: &SipSockets) -> Result<Vec<Flow>, String> {
         let targets = self.targets.as_ref().map_err(Clone::clone)?;
-        let flows = targets.iter();
-        let flows = flows.filter_map(|to| sockets.flow_to(to.transport, to.address));
-        let flows: Vec<Flow> = flows.collect();
-        match (flows.is_empty(), targets.first()) {
-            (true, Some(target)) => Err(format!(
-                "no way leads to {} {}: [sip] names no address for it",
-                target.transport.name(),
-                target.address
-            )),
-            _ => Ok(flows),
-        }
+        flows(targets, sockets)
     }
 }
 
-impl Paths {
-    /// Look-ups of what can be reached from the sockets.
+/// The paths that lead to targets from the sockets, in their order, or why none does.
+pub(crate) fn flows(targets: &[Target], sockets: &SipSockets) -> Result<Vec<Flow>, String> {
+    let flows = targets.iter();
+    let flows = flows.filter_map(|to| sockets.flow_to(to.transport, to.address));
+    let flows: Vec<Flow> = flows.collect();
+    match (flows.is_empty(), targets.first()) {
+        (true, Some(target)) => Err(format!(
+            "no way leads to {} {}: [sip] names no address for it",
+            target.transport.name(),
+            target.address
+        )),
+        _ => Ok(flows),
+    }
+}
+
+impl Finder {
+    /// For what is bound.
     pub(crate) fn new(resolver: Resolver, sockets: &SipSockets) -> Self {
         let mut spoken: Vec<Transport> = sockets.local().map(|(transport, _)| transport).collect();
         // TLS is dialled without being listened on.
@@ -63,6 +74,21 @@ impl Paths {
             resolver,
             spoken: spoken.into(),
             families,
+        }
+    }
+
+    /// Targets in the order to try, or why there are none (RFC 3263).
+    pub(crate) async fn find(&self, uri: &Uri) -> Result<Vec<Target>, String> {
+        let found = self.resolver.resolve(uri, &self.spoken, self.families);
+        found.await.map_err(|error| error.to_string())
+    }
+}
+
+impl Paths {
+    /// Look-ups of lines.
+    pub(crate) fn new(finder: Finder) -> Self {
+        Self {
+            finder,
             tasks: JoinSet::new(),
             running: HashSet::new(),
         }
@@ -73,11 +99,9 @@ impl Paths {
         if !self.running.insert(Arc::clone(line)) {
             return false;
         }
-        let (resolver, spoken) = (self.resolver.clone(), Arc::clone(&self.spoken));
-        let (line, families) = (Arc::clone(line), self.families);
+        let (finder, line) = (self.finder.clone(), Arc::clone(line));
         self.tasks.spawn(async move {
-            let targets = resolver.resolve(&uri, &spoken, families).await;
-            let targets = targets.map_err(|error| error.to_string());
+            let targets = finder.find(&uri).await;
             Found { line, targets }
         });
         true

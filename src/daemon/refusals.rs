@@ -38,6 +38,11 @@ impl Refusals {
         Arc::new(Self(Mutex::new(Ledger::new(lines_per_source))))
     }
 
+    /// Takes another number of lines a minute for each source.
+    pub(crate) fn set_lines(&self, lines_per_source: u32) {
+        self.ledger(|ledger| ledger.lines_per_source = lines_per_source);
+    }
+
     /// What the endpoint refused.
     pub(crate) fn note_refused(&self, refused: &Refused) {
         let (source, transport) = (refused.flow.remote.ip(), refused.flow.transport);

@@ -204,6 +204,7 @@ impl Registrations {
                     learned.addresses.insert(0, address);
                 }
                 learned.flow = learned.flow.or(flows.first().copied());
+                learned.flows.clone_from(flows);
             });
         }
         if let Some(peer) = self.peers.get_mut(&line) {

@@ -1,5 +1,6 @@
 //! SIGHUP: the whole configuration is read and checked again. A wrong file changes nothing; a right
-//! one changes the lines at once, and what cannot change at run time is named.
+//! one changes the lines, whom callers are connected with, and how much may be asked for, at once; what cannot
+//! change at run time is named.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub type Reread = Arc<dyn Fn() -> Outcome + Send + Sync>;
 type Outcome = Result<(Config, Secrets), Vec<String>>;
 
 /// Keys that take effect at once; all others wait for a restart.
-const AT_ONCE: [&str; 2] = ["line", "sip.unknown_source"];
+const AT_ONCE: [&str; 4] = ["line", "sip.unknown_source", "transfer", "guard"];
 
 /// The configuration's life.
 pub(crate) struct Reload {
@@ -70,8 +71,13 @@ impl Reload {
         }
     }
 
-    /// Takes what was read; the lines that are others now.
-    pub(crate) fn take(&mut self, read: Read, lines: &Lines, now: Instant) -> Option<Changes> {
+    /// Takes what was read; the lines that are others now, and all of it for those who take the rest.
+    pub(crate) fn take(
+        &mut self,
+        read: Read,
+        lines: &Lines,
+        now: Instant,
+    ) -> Option<(Changes, Config)> {
         if core::mem::take(&mut self.again) {
             self.request();
             return None;
@@ -111,7 +117,7 @@ impl Reload {
             ADDED = added.len(), CHANGED = changed.len(), REMOVED = removed.len();
             "the configuration was read anew"
         );
-        Some(changes)
+        Some((changes, config))
     }
 
     /// Keys whose values are not those of the start.

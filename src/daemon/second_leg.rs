@@ -1,7 +1,6 @@
 //! Second legs: calls to the people that callers are connected with. The loop finds the way, names the session
 //! and reserves the ports ([`super::event_loop`]); the call's task owns the rest.
 
-use core::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +10,8 @@ use crate::call;
 use crate::config::{Config, TransferMode};
 use crate::io::media_socket::MediaPorts;
 use crate::sip::message::{NameAddr, Uri};
-use crate::sip::session::{Call, Policy};
-use crate::sip::{Flow, SessionId, Transport};
+use crate::sip::session::Call;
+use crate::sip::{Flow, SessionId};
 
 /// Wishes for second legs waiting for the loop: all calls of a full box at once would be a hundred. When full
 /// the calls' tasks wait; nothing is dropped.
@@ -25,10 +24,10 @@ pub(crate) enum Ask {
     Open {
         /// The call's own session.
         call: SessionId,
-        /// The path its caller is heard on.
-        flow: Flow,
         /// The target's name.
         target: String,
+        /// Paths that were tried in vain.
+        tried: Vec<Flow>,
     },
     /// The second leg is over.
     Close(SessionId),
@@ -39,6 +38,8 @@ pub(crate) enum Ask {
 pub(crate) struct Way {
     pub(crate) session: SessionId,
     pub(crate) dial: Dial,
+    /// There is another path, should this one fail.
+    pub(crate) more: bool,
     /// The line that the target is called on.
     pub(crate) line: Arc<Line>,
     pub(crate) ports: MediaPorts,
@@ -106,60 +107,71 @@ impl Targets {
         targets.collect()
     }
 
-    /// How to call one of them, or why that is not possible now.
-    pub(crate) fn dial(
+    fn find(&self, name: &str) -> Option<&Planned> {
+        self.0.iter().find(|planned| planned.name == name)
+    }
+
+    /// What has to be looked up before one of them is called.
+    pub(crate) fn address(&self, name: &str) -> Option<&Uri> {
+        match &self.find(name)?.to {
+            To::Address(uri) => Some(uri),
+            To::Number { .. } => None,
+        }
+    }
+
+    /// How to call one of them, in the order to try, or why that is not possible now. `found` are the paths to
+    /// the address that had to be looked up; those that no line admits are left out.
+    pub(crate) fn dials(
         &self,
         name: &str,
-        caller: Flow,
+        found: &[Flow],
         lines: &Lines,
-    ) -> Result<(Dial, Arc<Line>), String> {
-        let planned = self.0.iter().find(|planned| planned.name == name);
-        let planned = planned.ok_or("there is nobody of that name")?;
-        let (mut dial, line) = match &planned.to {
+    ) -> Result<Vec<(Dial, Arc<Line>)>, String> {
+        let planned = self.find(name).ok_or("there is nobody of that name")?;
+        let mut dials: Vec<_> = match &planned.to {
             To::Address(uri) => {
-                let mut dial = direct(uri, caller).ok_or("it is no address to be called")?;
-                let line = lines.at(dial.flow).ok_or("no line has that address")?;
-                dial.policy = line.policy();
-                (dial, line)
+                let dials = found.iter();
+                let dials = dials.filter_map(|flow| Some(direct(uri, *flow, lines.at(*flow)?)));
+                dials.collect()
             }
-            To::Number { line, number } => {
-                let dial = lines.dial(line, number).zip(lines.named(line));
-                dial.ok_or_else(|| format!("line {line} has no way out now"))?
+            To::Number { line: name, number } => {
+                let line = lines.named(name);
+                let dials = lines.dials(name, number).into_iter();
+                dials
+                    .filter_map(|dial| Some((dial, line.clone()?)))
+                    .collect()
             }
         };
-        dial.policy.ring_max = planned.ring_max;
-        Ok((dial, line))
+        if dials.is_empty() {
+            return Err(match &planned.to {
+                To::Address(_) => "no line admits that address".to_owned(),
+                To::Number { line, .. } => format!("line {line} has no way out now"),
+            });
+        }
+        for (dial, _) in &mut dials {
+            dial.policy.ring_max = planned.ring_max;
+        }
+        Ok(dials)
     }
 }
 
-/// The way to an IP address: from where the caller is heard, or the same address of the other transport.
-fn direct(uri: &Uri, caller: Flow) -> Option<Dial> {
-    let ip = uri.host()?.ip()?;
-    let transport = match uri.param("transport") {
-        Some(name) => [Transport::Udp, Transport::Tcp, Transport::Tls]
-            .into_iter()
-            .find(|it| it.name().as_bytes().eq_ignore_ascii_case(&name))?,
-        None => Transport::Udp,
-    };
-    let port = uri.port().unwrap_or(transport.default_port());
+/// The way to a whole address.
+fn direct(uri: &Uri, flow: Flow, line: Arc<Line>) -> (Dial, Arc<Line>) {
     let own = Uri::sip(
         Some("ringwell"),
-        caller.local.ip().to_canonical(),
-        Some(caller.local.port()),
+        flow.local.ip().to_canonical(),
+        Some(flow.local.port()),
     );
-    Some(Dial {
+    let dial = Dial {
         call: Call {
             uri: uri.clone(),
             from: NameAddr::new(own),
             to: NameAddr::new(uri.clone()),
         },
-        flow: Flow {
-            transport,
-            local: caller.local,
-            remote: SocketAddr::new(ip, port),
-        },
-        policy: Policy::default(),
-    })
+        flow,
+        policy: line.policy(),
+    };
+    (dial, line)
 }
 
 #[cfg(test)]

@@ -12,12 +12,11 @@ use secrecy::SecretString;
 
 use super::lines::Line;
 use super::metrics::Metrics;
+use super::plan::Plans;
 use super::public_address::PublicAddress;
-use super::second_leg::{Targets, Way};
-use super::wording;
+use super::second_leg::Way;
 use crate::call;
 use crate::config::{self, Config, Secrets};
-use crate::conversation;
 use crate::io::deepgram::aura::{self, Voice};
 use crate::io::deepgram::flux::{self, Ear};
 use crate::io::deepgram::{Endpoint, rest::Renderer};
@@ -28,7 +27,7 @@ use crate::io::media_socket::{self, PortPool};
 use crate::io::media_thread::{self, MediaHandle, MediaThread, Realtime};
 use crate::io::openai::{self, Model};
 use crate::io::outbox::Outbox;
-use crate::io::prompt_cache::{PromptCache, Rendering};
+use crate::io::prompt_cache::PromptCache;
 use crate::io::store::Store;
 use crate::io::tls::Tls;
 use crate::io::{clock, knowledge};
@@ -63,15 +62,13 @@ pub(crate) struct Services {
     pub(crate) metrics: Metrics,
     pub(crate) ear: Ear,
     pub(crate) voice: Voice,
-    pub(crate) prompts: Rendering,
     pub(crate) model: Model,
     pub(crate) store: Store,
     pub(crate) outbox: Outbox,
     pub(crate) knowledge: Knowledge,
     pub(crate) media: MediaHandle,
     pub(crate) ports: PortPool,
-    pub(crate) targets: Targets,
-    conversation: Arc<conversation::Settings>,
+    pub(crate) plans: Plans,
     answer_after_max: Duration,
     diagnostic_max: Duration,
     server_name: String,
@@ -98,22 +95,19 @@ impl Services {
             Arc::clone(&desk),
             interval,
         ));
-        let conversation = wording::conversation(config);
-        let (voice, prompts) = voice(config, secrets.voice, &tls, &conversation)?;
+        let (voice, cache) = voice(config, secrets.voice, &tls)?;
         Ok(Self {
             limits: limits(config),
             metrics: Metrics::default(),
             ear: ear(config, secrets.ear, &tls),
             voice,
-            prompts,
             model: model(config, secrets.model, &tls)?,
             outbox: Outbox::start(store.clone(), desk),
             store,
             knowledge,
             media: start_media(config)?,
             ports: ports(config),
-            targets: Targets::new(config),
-            conversation: Arc::new(conversation),
+            plans: Plans::new(config, cache),
             answer_after_max: config.calls.answer_after_max,
             diagnostic_max: config.calls.max_duration,
             server_name: config.sip.server_name.clone(),
@@ -131,13 +125,14 @@ impl Services {
         port: u16,
         random: &mut Random,
     ) -> call::Settings {
+        let plan = self.plans.present();
         call::Settings {
             session: self.session_settings(flow, line, port, random),
-            conversation: Arc::clone(&self.conversation),
+            conversation: Arc::clone(&plan.conversation),
             answer_after_max: self.answer_after_max,
             diagnostic_max: self.diagnostic_max,
             trust: line.trust(),
-            targets: self.targets.of(flow),
+            targets: plan.targets.of(flow),
         }
     }
 
@@ -149,6 +144,7 @@ impl Services {
         call::SecondLeg {
             call: way.dial.call.clone(),
             flow,
+            more: way.more,
             settings,
             random: random.fork(),
         }
@@ -241,14 +237,11 @@ fn voice(
     config: &Config,
     key: Option<SecretString>,
     tls: &Tls,
-    conversation: &conversation::Settings,
-) -> anyhow::Result<(Voice, Rendering)> {
+) -> anyhow::Result<(Voice, Arc<PromptCache>)> {
     let account = endpoint(&config.voice.url, key);
     let renderer = Renderer::new(account.clone(), &config.voice.model, tls)?;
     let cache = PromptCache::open(&config.state.dir.join("prompts"), renderer)?;
     let cache = Arc::new(cache);
-    let texts = conversation::prompts(conversation);
-    let rendering = cache.render_all(texts);
     let settings = aura::Settings {
         endpoint: account,
         model: config.voice.model.clone(),
@@ -256,7 +249,8 @@ fn voice(
         flushes_per_minute: FLUSHES_PER_MINUTE,
         patience: aura::Patience::default(),
     };
-    Ok((Voice::new(settings, tls.clone(), cache)?, rendering))
+    let voice = Voice::new(settings, tls.clone(), Arc::clone(&cache))?;
+    Ok((voice, cache))
 }
 
 pub(super) fn model(

@@ -177,7 +177,7 @@ fn outside(services: &Services) -> Value {
         services.model.counters(),
     );
     json!({
-        "prompts": if services.prompts.is_done() { "rendered" } else { "being rendered" },
+        "prompts": if services.plans.present().prompts.is_done() { "rendered" } else { "being rendered" },
         "ear": {"connects": read(&ear.connects), "reconnects": read(&ear.reconnects), "failures": read(&ear.failures)},
         "voice": {"connects": read(&voice.connects), "reconnects": read(&voice.reconnects), "failures": read(&voice.failures)},
         "model": {"asked": read(&model.asked), "answered": read(&model.answered), "retries": read(&model.retries), "failures": read(&model.failures)},

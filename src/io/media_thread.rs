@@ -250,6 +250,18 @@ impl MediaHandle {
         self.send(id, Command::Source(id, Box::new(Source::Relay(end))))
     }
 
+    /// Plays a tone in place of an assistant, whose rings are kept as by [`Self::relay`]. Ignored where there are
+    /// none.
+    ///
+    /// # Errors
+    /// [`QueueFull`]; everything stays as it was.
+    pub fn play(&self, id: u64, tone: Tone) -> Result<(), QueueFull> {
+        self.send(
+            id,
+            Command::Source(id, Box::new(Source::Tone(Box::new(tone)))),
+        )
+    }
+
     /// Leads a running call ([`Mode::Bridge`] or [`Mode::Relay`]) to an assistant by new rings; the old ones are
     /// closed. Unknown ids are ignored.
     ///

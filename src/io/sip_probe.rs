@@ -61,7 +61,18 @@ pub async fn ask(
 /// # Errors
 /// When there is no way to the server, or it says at once that nothing listens there.
 pub async fn ask_stun(server: SocketAddr) -> io::Result<Option<SocketAddr>> {
-    let socket = UdpSocket::bind(SocketAddr::new(way_to(server).await?, 0)).await?;
+    ask_stun_from(SocketAddr::new(way_to(server).await?, 0), server).await
+}
+
+/// The same of a socket bound to this address.
+///
+/// # Errors
+/// As [`ask_stun`], and when another program has the port.
+pub async fn ask_stun_from(
+    local: SocketAddr,
+    server: SocketAddr,
+) -> io::Result<Option<SocketAddr>> {
+    let socket = UdpSocket::bind(local).await?;
     socket.connect(server).await?;
     let mut id = stun::Id::default();
     let random = clock::seed();

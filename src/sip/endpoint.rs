@@ -184,6 +184,13 @@ impl Endpoint {
         self.settings.via_host = host;
     }
 
+    /// How much sources may ask for from now on.
+    pub fn set_throttle(&mut self, limits: throttle::Limits) {
+        self.settings.throttle = limits;
+        self.throttle.set_limits(limits);
+        self.strangers.set_limits(limits);
+    }
+
     /// One whole message, as a datagram or cut out of a stream.
     pub fn handle_message(&mut self, bytes: Bytes, flow: Flow, now: Instant) {
         if bytes.iter().all(u8::is_ascii_whitespace) {

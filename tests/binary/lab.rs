@@ -199,6 +199,11 @@ impl Lab {
         std::fs::write(&self.config, text).expect("the configuration is written");
     }
 
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        self.gateway.as_ref().expect("the gateway runs").hang_up();
+    }
+
     /// The same for its lines, each in TOML; then SIGHUP.
     pub fn set_lines(&self, lines: &[&str]) {
         self.configure(|file| {
@@ -208,7 +213,7 @@ impl Lab {
             });
             file.insert("line".to_owned(), toml::Value::Array(lines.collect()));
         });
-        self.gateway.as_ref().expect("the gateway runs").hang_up();
+        self.hang_up();
     }
 
     /// What the status says of a line.

@@ -241,6 +241,115 @@ fn each_line_s_registrar_or_peer_is_asked() {
     assert!(told.contains("no-such-host.invalid"), "{said}");
 }
 
+/// A peer's certificate of this kind, and the file of its authority.
+struct Shown {
+    name: &'static str,
+    san: &'static str,
+    /// Since when and until when, in years.
+    years: (i32, i32),
+    trusted: bool,
+}
+
+/// A server that speaks TLS, and a line for it; it serves until the test's process ends.
+fn tls_line(lab: &Lab, host: u8, shown: &Shown) -> toml::Value {
+    let mut params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let authority = rcgen::CertifiedIssuer::self_signed(params, key).expect("an authority");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::new(vec![shown.san.to_owned()]).expect("parameters");
+    params.not_before = rcgen::date_time_ymd(shown.years.0, 1, 1);
+    params.not_after = rcgen::date_time_ymd(shown.years.1, 1, 1);
+    let own = params.signed_by(&key, &authority).expect("a certificate");
+    let settings = rustls::ServerConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .expect("versions")
+    .with_no_client_auth()
+    .with_single_cert(
+        vec![own.der().clone()],
+        rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+    )
+    .expect("a server's settings");
+    let settings = Arc::new(settings);
+    let place = (lab.neighbour(host), 5061);
+    let listener = TcpListener::bind(place).expect("a port");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut connection =
+                rustls::ServerConnection::new(Arc::clone(&settings)).expect("a connection");
+            // The client ends it.
+            let _ended = connection.complete_io(&mut stream);
+        }
+    });
+    let authorities = lab.dir.path().join(format!("{}.pem", shown.name));
+    let foreign = rcgen::generate_simple_self_signed(Vec::new()).expect("a certificate");
+    let pem = match shown.trusted {
+        true => authority.pem(),
+        false => foreign.cert.pem(),
+    };
+    std::fs::write(&authorities, pem).expect("written");
+    let text = format!(
+        "name = {:?}\nkind = \"trunk\"\nuser = \"100\"\npassword = \"none\"\npeer = \"sip:{}:5061;transport=tls\"\n\
+         transport = \"tls\"\ntls_name = \"trunk.example\"\ntls_ca = {authorities:?}",
+        shown.name, place.0
+    );
+    toml::Value::Table(text.parse().expect("a line in TOML"))
+}
+
+#[test]
+fn what_is_wrong_with_a_line_s_tls_is_said_in_words() {
+    let lab = Lab::start(&[]);
+    let shown = |name, san, years, trusted| Shown {
+        name,
+        san,
+        years,
+        trusted,
+    };
+    let peers = [
+        shown("good", "trunk.example", (2020, 2090), true),
+        shown("old", "trunk.example", (2020, 2021), true),
+        shown("young", "trunk.example", (2089, 2090), true),
+        shown("other", "else.example", (2020, 2090), true),
+        shown("stranger", "trunk.example", (2020, 2090), false),
+    ];
+    let plain = TcpListener::bind((lab.neighbour(39), 5061)).expect("a port");
+    std::thread::spawn(move || {
+        for mut stream in plain.incoming().flatten() {
+            // It does not know what it is asked.
+            let _sent = std::io::Write::write_all(&mut stream, b"SIP/2.0 400 Bad Request\r\n\r\n");
+        }
+    });
+    lab.configure(|file| {
+        let lines = (30..).zip(&peers);
+        let mut lines: Vec<_> = lines.map(|(host, it)| tls_line(&lab, host, it)).collect();
+        let mut plain = lines[0].as_table().expect("a line").clone();
+        plain.insert("name".to_owned(), "plain".into());
+        let peer = format!("sip:{}:5061;transport=tls", lab.neighbour(39));
+        plain.insert("peer".to_owned(), peer.into());
+        lines.push(plain.into());
+        file.insert("line".to_owned(), toml::Value::Array(lines));
+    });
+    let (code, said) = check(&lab, &[]);
+    assert_eq!(code, Some(69), "{said}");
+    let told = words(&said, "ok", "line good");
+    assert!(
+        told.contains("a good certificate for trunk.example"),
+        "{said}"
+    );
+    for (line, fault) in [
+        ("old", "has expired"),
+        ("young", "not valid yet"),
+        ("other", "not for `trunk.example`"),
+        ("stranger", "nobody who is trusted"),
+        ("plain", "does not speak TLS"),
+    ] {
+        let told = words(&said, "WRONG", &format!("line {line}"));
+        assert!(told.contains(fault), "{line}: {said}");
+    }
+}
+
 #[test]
 fn ports_that_others_hold_are_counted() {
     let lab = Lab::start(&[("media", "ports", "\"24000-24003\""), ("calls", "max", "1")]);

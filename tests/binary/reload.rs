@@ -134,3 +134,57 @@ fn a_wrong_file_changes_nothing_and_what_needs_a_restart_is_named() {
         lab.log()
     );
 }
+
+#[test]
+fn whom_callers_are_connected_with_and_how_much_is_let_in_change_at_once() {
+    let lab = Lab::start(&[]);
+    lab.knows_articles();
+    let set = |lab: &Lab, table: &str, key: &str, value: toml::Value| {
+        lab.configure(|file| {
+            let table = file
+                .entry(table)
+                .or_insert_with(|| toml::Table::new().into());
+            let table = table.as_table_mut().expect("a table");
+            table.insert(key.to_owned(), value);
+        });
+        lab.hang_up();
+    };
+    let sales = format!(
+        "name = \"the sales team\"\nuri = \"sip:201@{}\"\n",
+        lab.neighbour(20)
+    );
+    let sales: toml::Table = sales.parse().expect("TOML");
+    set(
+        &lab,
+        "transfer",
+        "target",
+        vec![toml::Value::from(sales)].into(),
+    );
+    lab.until("it is read", PATIENCE, |lab| {
+        lab.log()
+            .contains("the configuration was read anew")
+            .then_some(())
+    });
+    assert_eq!(lab.status()["configuration"]["needs_restart"], json!([]));
+    let report = lab.call(
+        "assistant",
+        "wait until it stops; say transfer me to the sales team; wait for the sales team within 20 s; hang up",
+    );
+    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
+
+    set(&lab, "guard", "calls_per_second", 1.into());
+    lab.until("it is read again", PATIENCE, |lab| {
+        let log = lab.log();
+        (log.matches("the configuration was read anew").count() == 2).then_some(())
+    });
+    assert_eq!(lab.status()["configuration"]["needs_restart"], json!([]));
+    let callers = (0..12).map(|_| begun(lab.caller("tone", "pause 1 s; hang up")));
+    let callers: Vec<_> = callers.collect();
+    let refused = callers.into_iter().map(ended).filter(|it| it["ok"] != true);
+    assert!(
+        refused.count() > 0,
+        "twelve calls at once are too many\n{}",
+        lab.log()
+    );
+    assert!(lab.log().contains("REASON=rate"), "{}", lab.log());
+}

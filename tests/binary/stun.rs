@@ -26,13 +26,18 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::seeing(Some)
+    }
+
+    /// One that sees a port as another, or does not answer it.
+    fn seeing(port: fn(u16) -> Option<u16>) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         let patience = Some(Duration::from_millis(50));
         socket.set_read_timeout(patience).expect("a socket option");
         let address = socket.local_addr().expect("an address");
         let (askers, ended) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let (seen, over) = (Arc::clone(&askers), Arc::clone(&ended));
-        let thread = std::thread::spawn(move || serve(&socket, &seen, &over));
+        let thread = std::thread::spawn(move || serve(&socket, &seen, &over, port));
         Self {
             address,
             askers,
@@ -61,19 +66,27 @@ impl Drop for Server {
     }
 }
 
-fn serve(socket: &UdpSocket, askers: &Mutex<Vec<SocketAddr>>, ended: &AtomicBool) {
+fn serve(
+    socket: &UdpSocket,
+    askers: &Mutex<Vec<SocketAddr>>,
+    ended: &AtomicBool,
+    port: fn(u16) -> Option<u16>,
+) {
     let mut buffer = [0; 1500];
     while !ended.load(Ordering::Relaxed) {
         let Ok((length, from)) = socket.recv_from(&mut buffer) else {
             continue;
         };
         let request = &buffer[..length];
+        let Some(port) = port(from.port()) else {
+            continue;
+        };
         assert_eq!((length, &request[..4]), (20, &[0, 1, 0, 0][..]));
         let mut answer = vec![1, 1, 0, 12];
         answer.extend(&request[4..20]);
         answer.extend([0, 0x20, 0, 8, 0, 1]);
         let [high, low, ..] = MAGIC.to_be_bytes();
-        answer.extend((from.port() ^ u16::from_be_bytes([high, low])).to_be_bytes());
+        answer.extend((port ^ u16::from_be_bytes([high, low])).to_be_bytes());
         answer.extend((PUBLIC.to_bits() ^ MAGIC).to_be_bytes());
         let mut askers = askers.lock().unwrap_or_else(PoisonError::into_inner);
         askers.push(from);
@@ -115,6 +128,35 @@ fn the_public_address_is_asked_at_the_start_from_the_sip_socket() {
     assert_eq!(code, Some(0), "{text}");
     let words = format!("ok     STUN server: {name} sees us at {PUBLIC}:");
     assert!(text.contains(&words), "{text}");
+    assert!(text.contains("ok     media ports from outside: "), "{text}");
+}
+
+#[test]
+fn a_closed_media_range_is_called_one_and_a_router_that_renumbers_is_told_of() {
+    for (port, code, words) in [
+        (
+            (|port| (!(24_000..24_010).contains(&port)).then_some(port)) as fn(u16) -> Option<u16>,
+            Some(69),
+            "WRONG  media ports from outside: ",
+        ),
+        (
+            |port| Some(port + u16::from((24_000..24_010).contains(&port))),
+            Some(0),
+            "note   media ports from outside: port 24000 is seen as 203.0.113.7:24001",
+        ),
+    ] {
+        let server = Server::seeing(port);
+        let place = format!("\"{}\"", server.address);
+        let lab = Lab::start(&[
+            ("sip", "stun_server", &place),
+            ("media", "ports", "\"24000-24009\""),
+            ("calls", "max", "3"),
+        ]);
+        let (ended, text) = said(&["check", "--live", "--config", lab.config()]);
+        assert_eq!(ended, code, "{text}");
+        assert!(text.contains(words), "{text}");
+        assert!(text.contains("UDP 24000-24009"), "{text}");
+    }
 }
 
 #[test]

@@ -132,6 +132,132 @@ fn a_busy_person_brings_the_caller_back_to_the_assistant() {
 }
 
 #[test]
+fn what_the_persons_side_plays_before_the_answer_is_heard_and_then_the_assistant_again() {
+    let lab = lab("bridge");
+    lab.knows_articles();
+    let text = include_str!("../sipp/rfc3960_3_2_early_media_then_busy.xml");
+    let path = scenario(&lab, "early.xml", text);
+    let mut person = person(&lab, &["-sf", &path, "-rtp_echo"]);
+    // The words come back from the person's side before anybody has answered there.
+    let report = lab.call(
+        "assistant",
+        "wait until it stops; say transfer me to the sales team; wait for one moment within 20 s; \
+         wait until it stops; pause 2 s; say seven purple elephants; \
+         wait for seven purple elephants within 10 s; wait for line is busy within 30 s; hang up",
+    );
+    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
+    assert!(person.ended(PATIENCE).is_some_and(|it| it.success()));
+    nothing_is_left(&lab);
+    let ticket = &lab.tickets_are(1, PATIENCE)[0];
+    let contents = contents(ticket);
+    assert!(
+        contents.contains("to the sales team: busy (486"),
+        "{contents}"
+    );
+    assert!(
+        !contents.contains("elephants"),
+        "nobody listens: {contents}"
+    );
+}
+
+/// The share of two tones together in the loudest second of what the caller heard.
+fn loudest(recording: &std::path::Path, tones: [f64; 2]) -> f64 {
+    let mut reader = hound::WavReader::open(recording).expect("a recording");
+    let samples: Vec<f64> = reader
+        .samples::<i16>()
+        .map(|sample| f64::from(sample.expect("a sample")))
+        .collect();
+    // They are on the right.
+    let heard: Vec<f64> = samples.chunks_exact(2).map(|pair| pair[1]).collect();
+    let shares = heard.chunks_exact(8000).map(|second| {
+        let all: f64 = second.iter().map(|sample| sample * sample).sum();
+        let of = |tone: f64| {
+            let (mut real, mut imaginary) = (0.0, 0.0);
+            for (index, sample) in (0_u32..).zip(second) {
+                let angle = core::f64::consts::TAU * tone * f64::from(index) / 8000.0;
+                real += sample * angle.cos();
+                imaginary += sample * angle.sin();
+            }
+            2.0 * (real * real + imaginary * imaginary) / (all.max(1.0) * 8000.0)
+        };
+        of(tones[0]) + of(tones[1])
+    });
+    shares.fold(0.0, f64::max)
+}
+
+#[test]
+fn a_caller_hears_the_persons_telephone_ring() {
+    let lab = lab("bridge");
+    lab.knows_articles();
+    let text = include_str!("../sipp/rfc3261_9_2_rings_until_cancelled.xml");
+    let mut person = person(&lab, &["-sf", &scenario(&lab, "rings.xml", text)]);
+    let recording = lab.dir.path().join("rings.wav");
+    let mut caller = lab.caller(
+        "assistant",
+        "wait until it stops; say i want to talk to a person; wait for one moment within 20 s; \
+         wait until it stops; pause 8 s; hang up",
+    );
+    let output = caller.arg("--record").arg(&recording).output();
+    let output = output.expect("the caller runs");
+    assert!(output.status.success(), "{output:?}\n{}", lab.log());
+    assert!(person.ended(PATIENCE).is_some_and(|it| it.success()));
+    let share = loudest(&recording, [440.0, 480.0]);
+    assert!(
+        share > 0.8,
+        "no ring-back in the recording: {share}\n{}",
+        lab.log()
+    );
+    nothing_is_left(&lab);
+}
+
+#[test]
+fn rfc_3263_4_3_a_host_name_is_looked_up_and_the_next_address_tried_where_the_first_fails() {
+    let held = std::net::TcpListener::bind("[::1]:0").expect("a port");
+    let port = held.local_addr().expect("an address").port();
+    drop(held);
+    let target = format!(
+        "[{{name = \"the sales team\", uri = \"sip:201@localhost:{port};transport=tcp\"}}]"
+    );
+    let mut lab = Lab::start(&[("transfer", "target", &target)]);
+    lab.configure(|file| {
+        let sip = file["sip"].as_table_mut().expect("[sip]");
+        let listen = sip["listen_tcp"].as_array_mut().expect("addresses");
+        listen.push(format!("[::1]:{}", port.wrapping_add(1).max(1024)).into());
+        let line = file["line"][0].as_table_mut().expect("a line");
+        let allow = line["allow"].as_array_mut().expect("networks");
+        allow.push("::1".into());
+    });
+    lab.kill_gateway();
+    lab.start_gateway();
+    lab.knows_articles();
+    // Nobody is at 127.0.0.1, the first of the addresses.
+    let log = lab.dir.path().join("person.log");
+    let port = port.to_string();
+    let arguments = [
+        "-sn", "uas", "-i", "[::1]", "-p", &port, "-t", "t1", "-nostdin", "-m", "1",
+    ];
+    let mut person = Process::start("sipp", &arguments, &log);
+    let report = lab.call(
+        "assistant",
+        "wait until it stops; say transfer me to the sales team; wait for one moment within 20 s; \
+         wait until it stops; pause 4 s; hang up",
+    );
+    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
+    assert!(
+        person.ended(PATIENCE).is_some_and(|it| it.success()),
+        "{}",
+        lab.log()
+    );
+    nothing_is_left(&lab);
+    let ticket = &lab.tickets_are(1, PATIENCE)[0];
+    let contents = contents(ticket);
+    assert!(
+        contents.contains("to the sales team: connected"),
+        "{contents}"
+    );
+}
+
+#[test]
 fn a_caller_who_hangs_up_while_it_rings_cancels_the_second_call() {
     let lab = lab("bridge");
     lab.knows_articles();

@@ -225,6 +225,7 @@ impl World {
                 to: NameAddr::new(uri()),
             },
             flow: flow(false),
+            more: false,
             settings: session_settings("assistant", "192.0.2.1"),
             random: self.chance.fork(),
         };

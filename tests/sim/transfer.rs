@@ -172,6 +172,8 @@ fn a_target_that_is_not_reached_brings_the_caller_back() {
             let world = finished(world);
             world.has_no_dead_air();
             failed(&world, reason);
+            let rang = matches!(manner, Manner::Rings);
+            assert!(!rang || !world.rang.is_empty(), "it is heard to ring");
         }
     }
 }

@@ -71,6 +71,8 @@ impl World {
             .map(|sounded| (sounded.from, sounded.until.unwrap_or(ended)))
             .collect();
         sounds.extend(&self.caller_spoke);
+        sounds.extend(&self.rang);
+        sounds.extend(self.rings.map(|since| (since, ended)));
         sounds.sort();
         let mut quiet_since = answered;
         for (from, until) in sounds.into_iter().chain([(ended, ended)]) {

@@ -71,6 +71,9 @@ pub(crate) struct World {
     /// Caller and office hear each other through the box, now or once.
     pub(crate) joined: bool,
     pub(crate) was_joined: bool,
+    /// Since when the caller hears the person's telephone ring in place of the assistant, and when it did.
+    pub(crate) rings: Option<Instant>,
+    pub(crate) rang: Vec<(Instant, Instant)>,
     pub(crate) store: Store,
     pub(crate) outbox: Outbox,
     pub(crate) helpdesk: Helpdesk,
@@ -137,6 +140,8 @@ impl World {
             no_way: false,
             joined: false,
             was_joined: false,
+            rings: None,
+            rang: Vec::new(),
             store: Store::default(),
             outbox: Outbox::default(),
             helpdesk: Helpdesk::default(),
@@ -388,7 +393,13 @@ impl World {
             }
             Command::OpenServices(_) => self.open_services(),
             Command::Media(_) => {}
-            Command::Speak(id, speech) => self.speak(id, &speech),
+            Command::Speak(id, speech) => {
+                assert!(
+                    self.rings.is_none(),
+                    "nobody hears the assistant while it rings"
+                );
+                self.speak(id, &speech);
+            }
             Command::StopSpeaking => {
                 let position = self.running.player.stop(self.now);
                 self.note("agent  |  (stops)".to_owned());
@@ -407,15 +418,20 @@ impl World {
                 }
                 self.store.keep(entry);
             }
-            Command::OpenSecondLeg(name) => self.open_second_leg(&name),
+            Command::OpenSecondLeg { target, .. } => self.open_second_leg(&target),
             Command::SecondSip(output) => {
                 let id = self.running.second.expect("a second leg is open");
                 self.running.endpoint.handle_output(id, output, self.now);
             }
             Command::SecondMedia(_) => {}
+            Command::RingBack | Command::JoinEarly => {
+                self.rings.get_or_insert(self.now);
+            }
+            Command::Resume => self.stops_ringing(),
             Command::Join => {
                 self.joined = true;
                 self.was_joined = true;
+                self.stops_ringing();
                 self.running.player.stop(self.now);
             }
             Command::SecondLegOver => self.close_second_leg(),
@@ -450,6 +466,12 @@ impl World {
         let key = (self.now + after, self.order);
         self.agenda.insert(key, event);
         key
+    }
+
+    fn stops_ringing(&mut self) {
+        if let Some(since) = self.rings.take() {
+            self.rang.push((since, self.now));
+        }
     }
 
     pub(crate) fn note(&mut self, text: String) {

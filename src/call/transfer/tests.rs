@@ -56,7 +56,7 @@ impl Bench {
     fn is_done(&mut self) {
         assert_eq!(self.transfer.poll_timeout(), None);
         for news in [
-            News::Dialled,
+            News::Dialled { more: false },
             News::Answered,
             News::NoWay("late".to_owned()),
             News::Referral(Referral::Accepted),
@@ -76,7 +76,7 @@ impl Bench {
 fn ringing(mode: Mode) -> Bench {
     let mut bench = bench(mode);
     assert_eq!(bench.acts(), [Act::Dial]);
-    assert_eq!(bench.take(News::Dialled), []);
+    assert_eq!(bench.take(News::Dialled { more: false }), []);
     bench
 }
 
@@ -136,7 +136,7 @@ fn a_line_that_knows_no_refer_is_bridged() {
     for status in [403, 405, 420, 501, 603] {
         let mut bench = referred(false);
         assert_eq!(bench.take(referral(status)), [Act::Dial]);
-        assert_eq!(bench.take(News::Dialled), []);
+        assert_eq!(bench.take(News::Dialled { more: false }), []);
         assert_eq!(bench.take(News::Answered), [Act::Join, Act::Reached]);
         assert!(bench.transfer.is_joined());
     }
@@ -272,4 +272,59 @@ fn a_caller_who_gives_up_or_a_call_that_goes_on_ends_the_attempt() {
             bench.is_done();
         }
     }
+}
+
+/// A bridge whose INVITE is on its way by the first of several ways.
+fn with_another_way() -> Bench {
+    let mut bench = bench(Mode::Bridge);
+    assert_eq!(bench.acts(), [Act::Dial]);
+    assert_eq!(bench.take(News::Dialled { more: true }), []);
+    bench
+}
+
+#[test]
+fn rfc_3263_section_4_3_a_way_that_leads_nowhere_is_left_for_the_next() {
+    let by_network = |status| {
+        News::TargetEnded(Ended {
+            by: Party::Network,
+            status: Some(status),
+            text: String::new(),
+            retry_after: None,
+        })
+    };
+    for failed in [by_network(408), by_network(503), ended(Some(503))] {
+        let mut bench = with_another_way();
+        assert_eq!(bench.take(failed.clone()), [Act::DialElsewhere]);
+        assert_eq!(bench.take(News::Dialled { more: false }), []);
+        // The last one's failure is the target's.
+        let acts = bench.take(failed);
+        let [Act::Unreached(..)] = acts[..] else {
+            panic!("{acts:?}");
+        };
+        bench.is_done();
+    }
+    // What the person's side says itself is final.
+    for status in [486, 408, 404, 603, 500] {
+        let mut bench = with_another_way();
+        let acts = bench.take(ended(Some(status)));
+        assert!(
+            matches!(acts[..], [Act::Unreached(..)]),
+            "{status} {acts:?}"
+        );
+    }
+}
+
+#[test]
+fn a_silent_way_is_left_while_there_is_another() {
+    let mut bench = with_another_way();
+    assert_eq!(bench.wait(SILENCE - SECOND / 1000), []);
+    assert_eq!(bench.wait(SECOND / 1000), [Act::DialElsewhere]);
+    assert_eq!(bench.take(News::Dialled { more: true }), []);
+    // One that has answered anything may let it ring.
+    assert_eq!(bench.take(News::Heard), []);
+    assert_eq!(bench.wait(SILENCE + SECOND), []);
+    assert_eq!(bench.take(News::Answered), [Act::Join, Act::Reached]);
+    // Without another, silence lasts as long as the target may ring.
+    let mut bench = ringing(Mode::Bridge);
+    assert_eq!(bench.wait(SILENCE + SECOND), []);
 }

@@ -112,17 +112,40 @@ fn address(config: &Config, mode: TransferMode, text: &str, key: &str, findings:
         Ok(address) => Some(address.ip()),
         Err(_) => place.trim_matches(['[', ']']).parse().ok(),
     };
-    let reached = ip.is_some_and(|ip: IpAddr| {
-        let mut networks = config.line.iter().flat_map(|line| &line.allow);
-        networks.any(|network| network.contains(ip))
-    });
+    let reached = match ip {
+        Some(ip) => admitted(config, ip),
+        // Where it leads is looked up for each call, and whether a line admits that.
+        None => is_name(place),
+    };
     if mode != TransferMode::Blind && !reached {
         findings.add(
             key,
             "the box cannot call it: no line admits that address",
-            "name an IP address that a [[line]] allows, or use number and line, or mode = \"blind\"",
+            "name a host, or an IP address that a [[line]] allows, or use number and line, or mode = \"blind\"",
         );
     }
+}
+
+fn admitted(config: &Config, ip: IpAddr) -> bool {
+    let mut networks = config.line.iter().flat_map(|line| &line.allow);
+    networks.any(|network| network.contains(ip))
+}
+
+/// A host name, with a port or without.
+fn is_name(place: &str) -> bool {
+    let (host, port) = place.split_once(':').unwrap_or((place, "5060"));
+    let mut labels = host.trim_end_matches('.').split('.');
+    // Digits at the end would be an address that is none.
+    let ends_well = host
+        .trim_end_matches('.')
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| !last.bytes().all(|b| b.is_ascii_digit()));
+    let is_label = |label: &str| {
+        let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(inner)
+    };
+    ends_well && labels.all(is_label) && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 /// The text with its `%` escapes resolved, as far as they are ASCII (RFC 3261 §25.1).

@@ -4,13 +4,18 @@ use std::time::Instant;
 
 use super::EventLoop;
 use crate::daemon::reload::Read;
+use crate::daemon::throttle;
 use crate::io::clock;
 
 impl EventLoop {
     /// The file was read again.
     pub(super) fn on_reread(&mut self, read: Read) {
         let now = clock::now();
-        if self.reload.take(read, &self.lines, now).is_some() {
+        if let Some((_, config)) = self.reload.take(read, &self.lines, now) {
+            self.services.plans.reload(&config.transfer);
+            self.endpoint.set_throttle(throttle(&config.guard));
+            self.refusals
+                .set_lines(config.guard.refusal_lines_per_minute);
             self.registrations.reconcile(&mut self.endpoint, now);
             self.tell_running();
         }

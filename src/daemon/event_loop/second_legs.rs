@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
 
 use super::super::call_task::Inbox;
 use super::super::metrics::Counter;
+use super::super::paths::{Finder, flows};
 use super::super::rests::Rests;
 use super::super::second_leg::{ASKS_CAPACITY, Ask, Way};
 use super::EventLoop;
@@ -14,6 +16,7 @@ use crate::config::is_emergency;
 use crate::io::clock;
 use crate::sip::message::{Request, Response, StatusCode};
 use crate::sip::session::{self, Output};
+use crate::sip::target::Target;
 use crate::sip::{Flow, SessionId, TransactionId};
 
 /// The loop's side of all second legs.
@@ -23,16 +26,45 @@ pub(crate) struct SecondLegs {
     /// Which call a leg belongs to.
     owners: HashMap<SessionId, SessionId>,
     rests: Rests,
+    finder: Finder,
+    /// At most one for each call: it asks again only when it was answered.
+    look_ups: JoinSet<Looked>,
 }
 
+/// What there is to do for second legs.
+pub(crate) enum Task {
+    /// A call's wish.
+    Ask(Ask),
+    /// A target's address was looked up.
+    Looked(Result<Looked, JoinError>),
+}
+
+/// A look-up that is done.
+pub(crate) struct Looked {
+    wish: Wish,
+    targets: Result<Vec<Target>, String>,
+}
+
+/// A wish for a second leg.
+struct Wish {
+    call: SessionId,
+    target: String,
+    tried: Vec<Flow>,
+}
+
+/// Paths tried for one call: silence costs some seconds each, and a caller waits.
+const TRIED_MAX: usize = 4;
+
 impl SecondLegs {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(finder: Finder) -> Self {
         let (sender, asks) = mpsc::channel(ASKS_CAPACITY);
         Self {
             asks,
             sender,
             owners: HashMap::new(),
             rests: Rests::default(),
+            finder,
+            look_ups: JoinSet::new(),
         }
     }
 
@@ -41,11 +73,13 @@ impl SecondLegs {
         self.sender.clone()
     }
 
-    /// The next wish. Cancel-safe.
-    pub(crate) async fn next(&mut self) -> Ask {
-        match self.asks.recv().await {
-            Some(ask) => ask,
-            None => core::future::pending().await,
+    /// The next thing to do. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Task {
+        tokio::select! {
+            biased;
+            Some(looked) = self.look_ups.join_next(), if !self.look_ups.is_empty() => Task::Looked(looked),
+            Some(ask) = self.asks.recv() => Task::Ask(ask),
+            else => core::future::pending().await,
         }
     }
 
@@ -56,17 +90,24 @@ impl SecondLegs {
 }
 
 impl EventLoop {
-    pub(super) fn on_ask(&mut self, ask: Ask) {
-        match ask {
-            Ask::Open { call, flow, target } => {
-                let way = self.open_second_leg(call, flow, &target);
-                let session = way.as_ref().ok().map(|way| way.session);
-                let given = self.give(call, Inbox::SecondLeg(way.map(Box::new)));
-                if let (false, Some(session)) = (given, session) {
-                    self.forget_second_leg(session);
-                }
+    pub(super) fn on_second_legs(&mut self, task: Task) {
+        match task {
+            Task::Ask(Ask::Open {
+                call,
+                target,
+                tried,
+            }) => self.on_wish(Wish {
+                call,
+                target,
+                tried,
+            }),
+            Task::Looked(Ok(looked)) => {
+                let targets = looked.targets.and_then(|it| flows(&it, &self.sockets));
+                self.answer_wish(&looked.wish, targets);
             }
-            Ask::Close(session) => {
+            // Its call gives up by its own timer.
+            Task::Looked(Err(error)) => log::error!("a look-up broke: {error}"),
+            Task::Ask(Ask::Close(session)) => {
                 // What its task has sent before stands in the other queue.
                 self.drain_outputs();
                 self.forget_second_leg(session);
@@ -74,15 +115,42 @@ impl EventLoop {
         }
     }
 
-    fn open_second_leg(
-        &mut self,
-        call: SessionId,
-        flow: Flow,
-        target: &str,
-    ) -> Result<Way, String> {
-        let (dial, line) = self.services.targets.dial(target, flow, &self.lines)?;
-        let server = dial.flow.remote;
-        self.second_legs.rests.check(server, clock::now())?;
+    /// A way to a target: at once, or when its address is looked up.
+    fn on_wish(&mut self, wish: Wish) {
+        let plan = self.services.plans.present();
+        let Some(uri) = plan.targets.address(&wish.target).cloned() else {
+            return self.answer_wish(&wish, Ok(Vec::new()));
+        };
+        let finder = self.second_legs.finder.clone();
+        self.second_legs.look_ups.spawn(async move {
+            let targets = finder.find(&uri).await;
+            Looked { wish, targets }
+        });
+    }
+
+    fn answer_wish(&mut self, wish: &Wish, found: Result<Vec<Flow>, String>) {
+        let way = found.and_then(|found| self.open_second_leg(wish, &found));
+        let session = way.as_ref().ok().map(|way| way.session);
+        let given = self.give(wish.call, Inbox::SecondLeg(way.map(Box::new)));
+        if let (false, Some(session)) = (given, session) {
+            self.forget_second_leg(session);
+        }
+    }
+
+    fn open_second_leg(&mut self, wish: &Wish, found: &[Flow]) -> Result<Way, String> {
+        let plan = self.services.plans.present();
+        let mut dials = plan.targets.dials(&wish.target, found, &self.lines)?;
+        dials.retain(|(dial, _)| !wish.tried.contains(&dial.flow));
+        let mut rest = None;
+        dials.retain(|(dial, _)| {
+            let checked = self.second_legs.rests.check(dial.flow.remote, clock::now());
+            checked.map_err(|reason| rest = Some(reason)).is_ok()
+        });
+        let more = dials.len() > 1 && wish.tried.len() + 1 < TRIED_MAX;
+        let Some((dial, line)) = dials.into_iter().next() else {
+            return Err(rest.unwrap_or_else(|| "no other way is left".to_owned()));
+        };
+        let (call, server) = (wish.call, dial.flow.remote);
         let ports = self.services.ports.allocate(clock::now());
         let ports = ports.ok_or("no port is free")?;
         let session = self.endpoint.start_session();
@@ -91,6 +159,7 @@ impl EventLoop {
         Ok(Way {
             session,
             dial,
+            more,
             line,
             ports,
         })

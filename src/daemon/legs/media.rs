@@ -58,6 +58,11 @@ impl MediaLeg {
         }
     }
 
+    /// The law that the assistant speaks in.
+    pub(crate) fn law(&self) -> Law {
+        self.speech_law.unwrap_or(Law::Mu)
+    }
+
     /// Starts the stream, or changes it.
     pub(crate) fn start(&mut self, services: &Services, call: &CallId, negotiated: &Negotiated) {
         let taken = match std::mem::replace(&mut self.state, State::Streaming) {

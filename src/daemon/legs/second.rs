@@ -4,6 +4,7 @@ use core::future::pending;
 
 use tokio::sync::mpsc;
 
+use crate::audio::tone::Tone;
 use crate::daemon::second_leg::Way;
 use crate::daemon::services::Services;
 use crate::io::clock;
@@ -12,7 +13,7 @@ use crate::io::media_thread::{CallMedia, EVENTS, MediaEvent, Mode};
 use crate::io::rings::{RelayEnd, relay};
 use crate::rtp;
 use crate::sdp::Negotiated;
-use crate::sip::SessionId;
+use crate::sip::{Flow, SessionId};
 use crate::ticket::CallId;
 
 /// The second leg, if there is one.
@@ -23,13 +24,24 @@ pub(crate) struct SecondLeg {
     /// The caller's end of the relay, until the two are joined.
     caller_end: Option<RelayEnd>,
     events: Option<mpsc::Receiver<MediaEvent>>,
+    /// Paths tried for the present target.
+    tried: Vec<Flow>,
 }
 
 impl SecondLeg {
     /// Takes the way that the loop has found.
     pub(crate) fn open(&mut self, way: Way) {
         self.session = Some(way.session);
+        self.tried.push(way.dial.flow);
         self.ports = Some(way.ports);
+    }
+
+    /// The paths that were tried in vain, where another is wanted; otherwise they begin anew.
+    pub(crate) fn tried(&mut self, elsewhere: bool) -> Vec<Flow> {
+        if !elsewhere {
+            self.tried.clear();
+        }
+        self.tried.clone()
     }
 
     /// Its name at the endpoint.
@@ -71,6 +83,25 @@ impl SecondLeg {
         }
     }
 
+    /// Lets the caller, whose stream has this name, hear a telephone ring.
+    pub(crate) fn ring_back(
+        &self,
+        services: &Services,
+        call: &CallId,
+        (caller, tone): (SessionId, Tone),
+    ) {
+        if let Err(error) = services.media.play(caller.0, tone) {
+            log::warn!(CALL_ID = call.0.as_str(); "the caller hears no ringing: {error}");
+        }
+    }
+
+    /// Gives the caller back to the assistant.
+    pub(crate) fn resume(&self, services: &Services, call: &CallId, caller: SessionId) {
+        if let Err(error) = services.media.resume(caller.0) {
+            log::error!(CALL_ID = call.0.as_str(); "the caller does not hear the assistant: {error}");
+        }
+    }
+
     /// Lets the caller, whose stream has this name, and the target hear each other.
     pub(crate) fn join(&mut self, services: &Services, call: &CallId, caller: SessionId) {
         let Some(end) = self.caller_end.take() else {
@@ -101,7 +132,10 @@ impl SecondLeg {
                 }
             }
         }
-        *self = Self::default();
+        *self = Self {
+            tried: std::mem::take(&mut self.tried),
+            ..Self::default()
+        };
         Some(session)
     }
 }

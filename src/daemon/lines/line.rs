@@ -42,6 +42,8 @@ pub(crate) struct Learned {
     pub(crate) addresses: Vec<IpAddr>,
     /// The path that calls of ours take.
     pub(crate) flow: Option<Flow>,
+    /// All paths that are known, in the order to try them (RFC 3263 §4.3).
+    pub(crate) flows: Vec<Flow>,
     /// The address that the registrar sees us at.
     pub(crate) public: Option<SocketAddr>,
 }
@@ -182,6 +184,13 @@ impl Line {
         hosts
     }
 
+    /// The name that its registrar's or peer's certificate must have; its address where none is told.
+    pub(crate) fn tls_name(&self) -> Option<String> {
+        let remote = self.config.remote().map(config::Peer::host);
+        let name = self.config.tls_name.as_deref().or(remote)?;
+        Some(name.trim_matches(['[', ']']).to_owned())
+    }
+
     /// Where its registrar or peer is, to be resolved (RFC 3263).
     pub(crate) fn remote_uri(&self) -> Option<Uri> {
         let remote = self.config.remote()?;
@@ -214,8 +223,18 @@ impl Line {
         told.or(seen)
     }
 
-    pub(super) fn dial(&self, user: &str) -> Option<Dial> {
-        let flow = self.learned.flow?;
+    /// The ways to call `user`, in the order to try them: the path in use before the others.
+    pub(super) fn dials(&self, user: &str) -> Vec<Dial> {
+        let first = self.learned.flow.into_iter();
+        let others = self.learned.flows.iter().copied();
+        let others = others.filter(|flow| Some(*flow) != self.learned.flow);
+        // Without a path in use there is none: a registrar that does not hold us takes no calls of ours.
+        let others = others.filter(|_| self.learned.flow.is_some());
+        let dials = first.chain(others).filter_map(|flow| self.dial(user, flow));
+        dials.collect()
+    }
+
+    fn dial(&self, user: &str, flow: Flow) -> Option<Dial> {
         let uri = self.address(Some(user))?;
         // A trunk is called at the very place that the file names.
         let uri = match (self.config.kind, self.remote_uri()) {

@@ -179,14 +179,14 @@ fn calls_of_ours_go_as_the_line() {
         [[line]]\nname = \"mute\"\nallow = [\"203.0.113.0/24\"]\n";
     let lines = lines_of(text);
     assert!(
-        lines.dial("pbx", "+15550100").is_none(),
+        lines.dials("pbx", "+15550100").is_empty(),
         "no path is known yet"
     );
     for line in ["pbx", "twilio", "mute"] {
         let path = flow(Transport::Tcp, "192.0.2.1");
         lines.learn(line, |learned| learned.flow = Some(path));
     }
-    let dial = lines.dial("pbx", "300").unwrap();
+    let dial = lines.dials("pbx", "300").remove(0);
     assert_eq!(dial.call.uri.to_string(), "sip:300@pbx.example.com");
     assert_eq!(dial.call.from.uri.to_string(), "sip:200@pbx.example.com");
     assert_eq!(dial.call.to.uri, dial.call.uri);
@@ -195,12 +195,12 @@ fn calls_of_ours_go_as_the_line() {
     assert_eq!(credentials.username, "box");
     assert_eq!(credentials.realm.as_deref(), Some("pbx"));
     assert_eq!(credentials.password.expose(), "s3cret");
-    let dial = lines.dial("twilio", "+15550100").unwrap();
+    let dial = lines.dials("twilio", "+15550100").remove(0);
     let uri = dial.call.uri.to_string();
     assert_eq!(uri, "sip:+15550100@x.pstn.example;transport=tcp");
     assert!(dial.policy.credentials.is_none());
-    assert!(lines.dial("mute", "300").is_none(), "it has no peer");
-    assert!(lines.dial("none", "300").is_none());
+    assert!(lines.dials("mute", "300").is_empty(), "it has no peer");
+    assert!(lines.dials("none", "300").is_empty());
 }
 
 #[test]

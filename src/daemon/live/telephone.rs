@@ -11,9 +11,12 @@ use tokio::time::timeout;
 use super::{Finding, Verdict};
 use crate::config::{Config, LineTransport};
 use crate::daemon::lines::Line;
-use crate::daemon::stun;
+use crate::daemon::{services, stun};
+use crate::io::certificates::Certificates;
 use crate::io::resolver::Resolver;
 use crate::io::sip_probe;
+use crate::io::sip_tls::{self, Shaken, TlsPeer};
+use crate::io::tls;
 use crate::sip::probe::Answer;
 use crate::sip::target::{Families, Target};
 use crate::sip::{Transport, nat};
@@ -25,6 +28,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 struct Peer {
     what: String,
     target: Target,
+    /// Its line, for TLS.
+    line: Option<Arc<Line>>,
     /// Whether silence is a fault. Not every trunk answers OPTIONS from a port it does not know.
     must_answer: bool,
 }
@@ -50,6 +55,7 @@ pub(super) async fn telephone(
             transport: Transport::Udp,
             address: *peer,
         },
+        line: None,
         must_answer: true,
     }));
     if asked.is_empty() && findings.is_empty() {
@@ -57,7 +63,7 @@ pub(super) async fn telephone(
         return vec![Finding::new("telephone side", Verdict::Note, words)];
     }
     for peer in asked {
-        findings.extend(ask(peer, public).await);
+        findings.extend(ask(config, peer, public).await);
     }
     findings
 }
@@ -73,11 +79,17 @@ async fn public_address(config: &Config, resolver: &Resolver) -> (Vec<Finding>, 
         let address = *addresses.first().ok_or("its name has no address")?;
         let seen = sip_probe::ask_stun(address).await;
         let seen = seen.map_err(|error| format!("there is no way to {address}: {error}"))?;
-        seen.ok_or_else(|| {
+        let seen = seen.ok_or_else(|| {
             format!("{address} tells no address over UDP; is no firewall in between?")
-        })
+        })?;
+        Ok::<_, String>((seen, address))
     };
-    let (verdict, words, seen) = match asked.await {
+    let mut range = None;
+    let asked = asked.await;
+    if let Ok((_, server)) = &asked {
+        range = media_range(config, *server).await;
+    }
+    let (verdict, words, seen) = match asked.map(|(seen, _)| seen) {
         Ok(seen) if nat::is_outside(seen.ip()) => (
             Verdict::Fine,
             format!("{server} sees us at {seen}"),
@@ -92,12 +104,79 @@ async fn public_address(config: &Config, resolver: &Resolver) -> (Vec<Finding>, 
         Err(words) => (Verdict::Wrong, words, None),
     };
     let finding = Finding::new("STUN server", verdict, words);
-    (vec![finding], configured.or(seen))
+    let findings = [Some(finding), range].into_iter().flatten();
+    (findings.collect(), configured.or(seen))
 }
+
+/// How the ports for audio look from outside, by the first and the last pair that are free: whether packets get
+/// out and their answers in, and whether a router gives them other numbers. Whether it lets in what nobody has
+/// asked for, only a call from outside can show.
+async fn media_range(config: &Config, server: SocketAddr) -> Option<Finding> {
+    let what = "media ports from outside";
+    let local = services::port_settings(config).address;
+    if local.is_ipv4() != server.is_ipv4() {
+        return None;
+    }
+    let range = config.media.ports;
+    let pairs = (range.first.next_multiple_of(2)..=range.last).step_by(2);
+    let (mut first, mut last) = (pairs.clone(), pairs.rev());
+    let mut seen = Vec::new();
+    for ports in [
+        &mut first as &mut (dyn Iterator<Item = u16> + Send),
+        &mut last,
+    ] {
+        // Held by a call, or by another program: the next one tells as much.
+        for port in ports.take(PORTS_TRIED) {
+            let from = SocketAddr::new(local, port);
+            if let Ok(mapped) = sip_probe::ask_stun_from(from, server).await {
+                seen.push((port, mapped));
+                break;
+            }
+        }
+    }
+    let silent = seen.iter().find(|(_, mapped)| mapped.is_none());
+    let moved = seen.iter().find_map(|(port, mapped)| {
+        let other = mapped.filter(|mapped| mapped.port() != *port)?;
+        Some((port, other))
+    });
+    let (first, last) = (range.first, range.last);
+    let (verdict, words) = match (silent, moved, seen.is_empty()) {
+        (_, _, true) => (
+            Verdict::Note,
+            "none is free to ask from; ask again when no call runs".to_owned(),
+        ),
+        (Some((port, _)), ..) => (
+            Verdict::Wrong,
+            format!(
+                "{server} does not answer port {port}, though it answers others: open UDP {first}-{last} in the firewall, both ways"
+            ),
+        ),
+        (None, Some((port, other)), _) => (
+            Verdict::Note,
+            format!(
+                "port {port} is seen as {other}: the router gives other numbers, so audio from outside waits for ours; forward UDP {first}-{last} to this box where a provider does not cope"
+            ),
+        ),
+        (None, None, _) => (
+            Verdict::Fine,
+            format!(
+                "packets of {first} and {last} get out and back under their own numbers; only a call from outside shows whether the firewall lets in UDP {first}-{last} unasked"
+            ),
+        ),
+    };
+    Some(Finding::new(what, verdict, words))
+}
+
+/// Ports tried for each end of the range before it counts as taken.
+const PORTS_TRIED: usize = 8;
 
 /// The servers of one line: its registrar or peer as DNS has it, otherwise the single addresses that may
 /// call.
-async fn of_line(config: &Config, line: &Line, resolver: &Resolver) -> Result<Vec<Peer>, Finding> {
+async fn of_line(
+    config: &Config,
+    line: &Arc<Line>,
+    resolver: &Resolver,
+) -> Result<Vec<Peer>, Finding> {
     let what = format!("line {}", line.name);
     if line.config.remote().is_some() {
         let found = match line.remote_uri() {
@@ -111,6 +190,7 @@ async fn of_line(config: &Config, line: &Line, resolver: &Resolver) -> Result<Ve
         let peer = |target| Peer {
             what: what.clone(),
             target,
+            line: Some(Arc::clone(line)),
             must_answer: true,
         };
         return Ok(targets.into_iter().map(peer).collect());
@@ -130,6 +210,7 @@ async fn of_line(config: &Config, line: &Line, resolver: &Resolver) -> Result<Ve
             transport: Transport::Udp,
             address: SocketAddr::new(ip, 5060),
         },
+        line: None,
         must_answer: false,
     });
     Ok(peers.collect())
@@ -159,10 +240,10 @@ fn families(config: &Config) -> Families {
     }
 }
 
-async fn ask(peer: Peer, public: Option<IpAddr>) -> Vec<Finding> {
+async fn ask(config: &Config, peer: Peer, public: Option<IpAddr>) -> Vec<Finding> {
     let Target { transport, address } = peer.target;
     if transport.is_stream() {
-        return vec![connect(peer).await];
+        return vec![connect(config, peer).await];
     }
     let told = public.filter(|_| nat::is_outside(address.ip()));
     match sip_probe::ask(address, |_| told).await {
@@ -185,11 +266,15 @@ async fn ask(peer: Peer, public: Option<IpAddr>) -> Vec<Finding> {
     }
 }
 
-/// Whether connections are taken. Nothing rewrites SIP on those unseen, so that is all there is to ask.
-async fn connect(peer: Peer) -> Finding {
+/// Whether connections are taken, and with TLS whether the certificate is right. Nothing rewrites SIP on those
+/// unseen, so that is all there is to ask.
+async fn connect(config: &Config, peer: Peer) -> Finding {
     let Target { transport, address } = peer.target;
     let name = transport.name();
     let (verdict, words) = match timeout(CONNECT, TcpStream::connect(address)).await {
+        Ok(Ok(connection)) if transport == Transport::Tls => {
+            secure(config, &peer, connection).await
+        }
         Ok(Ok(_connection)) => (
             Verdict::Fine,
             format!(
@@ -208,6 +293,44 @@ async fn connect(peer: Peer) -> Finding {
         ),
     };
     Finding::new(peer.what, verdict, words)
+}
+
+/// Whether the line's TLS comes about on a connection.
+async fn secure(config: &Config, peer: &Peer, connection: TcpStream) -> (Verdict, String) {
+    let address = peer.target.address;
+    let authorities = peer.line.as_ref().and_then(|it| it.config.tls_ca.clone());
+    let shaken = async {
+        let roots =
+            tls::trusted_roots(authorities.as_deref()).map_err(|error| error.to_string())?;
+        let expected = TlsPeer {
+            name: peer.line.as_ref().and_then(|line| line.tls_name()),
+            roots: Some(Arc::new(roots)),
+        };
+        let own = match (&config.sip.certificate, &config.sip.certificate_key) {
+            (Some(certificate), Some(key)) => {
+                let own = Certificates::load(certificate, key);
+                Some(Arc::new(own.map_err(|error| error.to_string())?))
+            }
+            _ => None,
+        };
+        let shaken = sip_tls::shake_hands(connection, address, expected, own).await;
+        shaken.map_err(|fault| fault.to_string())
+    };
+    match timeout(CONNECT, shaken).await {
+        Ok(Ok(Shaken { name })) => {
+            let words = format!(
+                "{address} speaks TLS with a good certificate for {name}; `ringwell status` tells what comes of it"
+            );
+            (Verdict::Fine, words)
+        }
+        Ok(Err(fault)) => (Verdict::Wrong, format!("no TLS with {address}: {fault}")),
+        Err(_) => {
+            let words = format!(
+                "no TLS with {address}: it does not answer; does it speak TLS on that port?"
+            );
+            (Verdict::Wrong, words)
+        }
+    }
 }
 
 /// What an answer says, sentence by sentence.

@@ -27,7 +27,7 @@ pub(super) struct Call {
     protection: Protection,
     watch: Watch,
     source: Source,
-    /// The bridge to the assistant while a relay runs; nothing else stands here.
+    /// The bridge to the assistant while a relay or a ring-back tone runs; nothing else stands here.
     parked: Option<Box<Source>>,
     events: mpsc::Sender<MediaEvent>,
     playing: Option<Playing>,
@@ -294,7 +294,7 @@ impl Call {
     /// Leads a bridge or a relay elsewhere; gives what is not wanted any more.
     pub(super) fn turn_to(&mut self, mut next: Box<Source>) -> [Option<Box<Source>>; 2] {
         match (&self.source, &*next) {
-            (Source::Bridge { .. }, Source::Relay(_)) => {
+            (Source::Bridge { .. }, Source::Relay(_) | Source::Tone(_)) => {
                 core::mem::swap(&mut self.source, &mut next);
                 self.parked = Some(next);
                 [None, None]
@@ -308,6 +308,11 @@ impl Call {
             (Source::Relay(_), Source::Relay(_)) => {
                 core::mem::swap(&mut self.source, &mut next);
                 self.count_relay(&next);
+                [Some(next), None]
+            }
+            // Ring-back, and what follows it; the tone of a diagnostic has nothing parked and stays.
+            (Source::Tone(_), Source::Relay(_)) if self.parked.is_some() => {
+                core::mem::swap(&mut self.source, &mut next);
                 [Some(next), None]
             }
             _ => [Some(next), None],

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 
 use super::ear::Ear;
-use crate::audio::{Codec, FRAME, FRAME_SAMPLES, Law, SAMPLE_RATE};
+use crate::audio::{FRAME, FRAME_SAMPLES, Law, SAMPLE_RATE};
 use crate::io::clock;
 use crate::io::srtp::{Srtp, WrongKeys};
 use crate::rtp::packet::MAX_PACKET;

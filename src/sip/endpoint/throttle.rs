@@ -71,6 +71,13 @@ impl Throttle {
         }
     }
 
+    /// Takes other rates. What is known of sources is forgotten: they begin with full buckets.
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        if self.limits != limits {
+            *self = Self::new(limits);
+        }
+    }
+
     /// Judges one request, and counts it.
     pub(super) fn judge(&mut self, source: IpAddr, kind: Kind, now: Instant) -> Verdict {
         let source = self.source(source.to_canonical());

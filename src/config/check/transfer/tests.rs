@@ -28,6 +28,8 @@ fn targets_that_can_be_reached() {
         "name = \"sales\"\nuri = \"sip:201@192.0.2.1\"",
         "name = \"sales\"\nuri = \"sip:201@192.0.2.1:5070;transport=tcp\"\nmode = \"attended\"",
         "name = \"sales\"\nuri = \"sip:sales@pbx.example.com\"\nmode = \"blind\"",
+        "name = \"sales\"\nuri = \"sip:sales@pbx.example.com\"",
+        "name = \"sales\"\nuri = \"sip:sales@pbx.example.com:5070;transport=tcp\"",
         "name = \"sales\"\nnumber = \"201\"\nline = \"pbx\"\nsay = \"One moment.\"",
         "name = \"sales\"\nnumber = \"+15550100112\"\nline = \"pbx\"\ndescription = \"offers\"",
     ] {
@@ -78,11 +80,10 @@ fn targets_that_make_no_sense() {
         "uri",
         "no line",
     );
-    refused(
-        "name = \"a\"\nuri = \"sip:201@pbx.example.com\"",
-        "uri",
-        "no line",
-    );
+    for host in ["300.1.2.3", "pbx..example.com", "pbx.example.com:0", "p/x"] {
+        let keys = format!("name = \"a\"\nuri = \"sip:201@{host}\"");
+        refused(&keys, "uri", "no line");
+    }
     refused(
         "name = \"a\"\nuri = \"sip:201@192.0.2.1\"\nline = \"pbx\"",
         "line",

@@ -1,7 +1,8 @@
 //! TLS: handshakes, names, authorities, record splits, half-open limits.
 
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -10,9 +11,13 @@ use super::*;
 use crate::io::sip_tls::TlsPeer;
 
 pub(super) fn listening(files: &Files, settings: Settings) -> Settings {
+    listening_at("127.0.0.1", files, settings)
+}
+
+fn listening_at(ip: &str, files: &Files, settings: Settings) -> Settings {
     Settings {
         tls: Some(TlsListen {
-            addresses: vec![any("127.0.0.1")],
+            addresses: vec![any(ip)],
             certificate: files.certificate(),
             key: files.key(),
         }),
@@ -80,9 +85,18 @@ async fn a_message_comes_in_over_tls_in_records_of_any_size_and_is_answered() {
 
 /// Two boxes: one listens with a certificate for these names, the other dials it as `peer` says.
 async fn dial(names: &[&str], trusted: bool, peer: Option<&str>) -> (Received, Option<Received>) {
+    dial_at("127.0.0.1", names, trusted, peer).await
+}
+
+async fn dial_at(
+    ip: &str,
+    names: &[&str],
+    trusted: bool,
+    peer: Option<&str>,
+) -> (Received, Option<Received>) {
     let authority = Authority::new();
     let files = Files::new(&authority, names);
-    let settings = listening(&files, Settings::default());
+    let settings = listening_at(ip, &files, Settings::default());
     let (far, mut far_received) = SipSockets::bind(&settings, admit(Admission::Admit)).unwrap();
     let roots = Arc::new(if trusted {
         authority.roots()
@@ -94,6 +108,8 @@ async fn dial(names: &[&str], trusted: bool, peer: Option<&str>) -> (Received, O
         roots: Some(Arc::clone(&roots)),
     });
     let settings = Settings {
+        // Whose addresses there are tells which families can be dialled.
+        tcp: vec![any(ip)],
         identify: Some(Arc::new(move |_| peer.clone())),
         roots: Some(roots),
         ..Settings::default()
@@ -224,4 +240,95 @@ async fn a_silent_tls_connection_is_closed_in_time() {
         .await
         .expect("TLS says goodbye");
     assert_eq!(counted(&sockets, "connections_timed_out"), 1);
+}
+
+#[tokio::test]
+async fn tls_over_ipv6_is_listened_on_and_dialled_by_name_or_address() {
+    for (names, peer) in [(["trunk.example"], Some("trunk.example")), (["::1"], None)] {
+        let (message, back) = dial_at("::1", &names, true, peer).await;
+        assert_eq!(call_id(&message), "dialled");
+        assert!(flow_of(&message).remote.is_ipv6());
+        assert_eq!(call_id(&back.unwrap()), "back");
+    }
+    let (lost, _) = dial_at("::1", &["trunk.example"], true, None).await;
+    assert!(matches!(lost, Received::Lost { .. }));
+}
+
+/// A peer that asks who dials it: the certificate it is shown, if the handshake succeeds.
+async fn asked_for_ours(files: Option<&Files>, authority: &Authority) -> Option<usize> {
+    let theirs = Files::new(authority, &["trunk.example"]);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+        Arc::new(authority.roots()),
+        Arc::clone(&provider),
+    );
+    let chain = CertificateDer::pem_file_iter(theirs.certificate()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(
+            chain.map(Result::unwrap).collect(),
+            PrivateKeyDer::from_pem_file(theirs.key()).unwrap(),
+        )
+        .unwrap();
+    let listener = TcpListener::bind(any("127.0.0.1")).await.unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let settings = Settings {
+        tcp: vec![any("127.0.0.1")],
+        roots: Some(Arc::new(authority.roots())),
+        identify: Some(Arc::new(|_| {
+            Some(TlsPeer {
+                name: Some("trunk.example".to_owned()),
+                roots: None,
+            })
+        })),
+        ..Settings::default()
+    };
+    let settings = match files {
+        Some(files) => listening(files, settings),
+        None => settings,
+    };
+    let (sockets, _received) = SipSockets::bind(&settings, admit(Admission::Admit)).unwrap();
+    let remote = listener.local_addr().unwrap();
+    let flow = sockets.flow_to(Transport::Tls, remote).unwrap();
+    let bytes = Bytes::from(options("dialled"));
+    sockets.send(Transmit { flow, bytes });
+    let (stream, _) = soon(listener.accept()).await.unwrap();
+    let stream = soon(acceptor.accept(stream)).await.ok()?;
+    stream.get_ref().1.peer_certificates().map(<[_]>::len)
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_for_our_certificate_is_shown_it() {
+    let authority = Authority::new();
+    let files = Files::new(&authority, &["box.example"]);
+    assert_eq!(asked_for_ours(Some(&files), &authority).await, Some(1));
+    assert_eq!(asked_for_ours(None, &authority).await, None);
+    let foreign = Files::new(&Authority::new(), &["box.example"]);
+    assert_eq!(asked_for_ours(Some(&foreign), &authority).await, None);
+}
+
+/// RFC 5923 §5: the connection that a peer has dialled carries requests of ours to the port it listens on.
+#[tokio::test]
+async fn a_tls_connection_that_is_offered_carries_requests_back() {
+    let authority = Authority::new();
+    let files = Files::new(&authority, &["box.example"]);
+    let settings = listening(&files, Settings::default());
+    let (sockets, mut received) = SipSockets::bind(&settings, admit(Admission::Admit)).unwrap();
+    let mut peer = connect(tls_local(&sockets), authority.roots(), "box.example")
+        .await
+        .unwrap();
+    let offered = options("alias").replace("UDP 127.0.0.1;", "TLS 127.0.0.1:5099;alias;");
+    peer.write_all(offered.as_bytes()).await.unwrap();
+    let from = flow_of(&next(&mut received).await);
+    let flow = Flow {
+        remote: "127.0.0.1:5099".parse().unwrap(),
+        ..from
+    };
+    let bytes = Bytes::from_static(b"back");
+    sockets.send(Transmit { flow, bytes });
+    let mut back = [0; 4];
+    soon(peer.read_exact(&mut back)).await.unwrap();
+    assert_eq!(&back, b"back");
 }
