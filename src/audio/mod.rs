@@ -3,11 +3,14 @@
 pub mod g711;
 pub mod level;
 pub mod plc;
+pub mod speech_format;
 #[cfg(test)]
 mod speech_like;
 pub mod tone;
 
 use std::time::Duration;
+
+pub use speech_format::SpeechFormat;
 
 /// Samples a second of telephone audio.
 pub const SAMPLE_RATE: u32 = 8_000;

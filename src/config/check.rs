@@ -194,6 +194,10 @@ fn calls_and_media(config: &Config, findings: &mut Findings) {
         Duration::ZERO..=seconds(3600),
     );
     findings.range("media.threads", &media.threads, &(1..=16));
+    findings.range("media.codec_threads", &media.codec_threads, &(1..=16));
+    if let Some(complexity) = &media.opus_complexity {
+        findings.range("media.opus_complexity", complexity, &(0..=10));
+    }
     findings.span(
         "media.timeout_initial",
         media.timeout_initial,

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::audio;
+
 use super::values::{Cidr, NoSecret, duration};
 
 /// `[[line]]`: a PBX or provider that may call, and that we may call through.
@@ -168,6 +170,21 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722, 16 kHz.
+    G722,
+    /// Opus.
+    Opus,
+}
+
+impl From<Codec> for audio::Codec {
+    fn from(codec: Codec) -> Self {
+        match codec {
+            Codec::Pcmu => Self::PCMU,
+            Codec::Pcma => Self::PCMA,
+            Codec::G722 => Self::G722,
+            Codec::Opus => Self::Opus,
+        }
+    }
 }
 
 /// Reliable provisional responses (RFC 3262).
@@ -192,7 +209,7 @@ fn session_expires() -> Duration {
 }
 
 fn all_codecs() -> Vec<Codec> {
-    vec![Codec::Pcmu, Codec::Pcma]
+    vec![Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus]
 }
 
 fn country() -> String {

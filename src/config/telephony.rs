@@ -107,6 +107,10 @@ pub struct Media {
     pub timeout_running: Duration,
     /// Ask the kernel for real-time scheduling of the media threads.
     pub realtime: bool,
+    /// Threads that decode and encode G.722 and Opus.
+    pub codec_threads: usize,
+    /// How much the encoder of Opus tries, 0 to 10; by the machine when absent.
+    pub opus_complexity: Option<u8>,
 }
 
 impl Default for Media {
@@ -121,6 +125,8 @@ impl Default for Media {
             timeout_initial: Duration::from_secs(15),
             timeout_running: Duration::from_secs(30),
             realtime: true,
+            codec_threads: 1,
+            opus_complexity: None,
         }
     }
 }

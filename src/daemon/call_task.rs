@@ -15,6 +15,7 @@ use super::lines::Line;
 use super::metrics::Counter;
 use super::second_leg::{Ask, Way};
 use super::services::Services;
+use crate::audio::Codec;
 use crate::audio::tone::{RingBack, Tone};
 use crate::call::{Arrival, Call, Command, Input, Kind};
 use crate::conversation::{Failure, ReplyEvent, Service};
@@ -23,6 +24,7 @@ use crate::io::deepgram::aura::VoiceEvent;
 use crate::io::deepgram::flux::EarEvent;
 use crate::io::media_socket::MediaPorts;
 use crate::io::media_thread::MediaEvent;
+use crate::sdp::Negotiated;
 use crate::sip::message::{Method, Request, StatusCode};
 use crate::sip::session::{self, Output};
 use crate::sip::{Flow, Random, SessionId, TransactionId};
@@ -228,7 +230,8 @@ impl CallTask {
     fn on_second_leg(&mut self, way: Result<Box<Way>, String>) -> Input {
         match way {
             Ok(way) => {
-                let leg = self.services.second_leg(&way, &mut self.random);
+                let codec = self.second.caller_codec();
+                let leg = self.services.second_leg(&way, codec, &mut self.random);
                 self.second.open(*way);
                 Input::SecondLeg(Box::new(leg))
             }
@@ -260,7 +263,7 @@ impl CallTask {
         })
     }
 
-    fn on_media(&self, event: MediaEvent) -> Option<Input> {
+    fn on_media(&mut self, event: MediaEvent) -> Option<Input> {
         let call = self.id.0.as_str();
         match &event {
             MediaEvent::MediaTimeout => self.services.metrics.count(Counter::MediaTimeouts),
@@ -283,12 +286,33 @@ impl CallTask {
             MediaEvent::Stopped(summary) if summary.failed => {
                 log::error!(CALL_ID = call; "the media of this call broke");
             }
-            MediaEvent::Digit(_)
-            | MediaEvent::Playing(_)
-            | MediaEvent::Played(_)
-            | MediaEvent::Stopped(_) => {}
+            MediaEvent::Played(utterance) => self.speech.played(*utterance),
+            MediaEvent::Digit(_) | MediaEvent::Playing(_) | MediaEvent::Stopped(_) => {}
         }
         MediaLeg::understand(&event)
+    }
+
+    /// Opens ear and voice for a codec.
+    fn open_speech(&mut self, codec: Codec) {
+        let ends = self.media.open_rings(codec);
+        let opened = self.speech.open(&self.services, &self.id, codec, ends);
+        if let Err(reason) = opened {
+            log::error!(CALL_ID = self.id.0.as_str(), CODEC:? = codec; "no speech in this codec: {reason}");
+            let failure = Failure::Unavailable(reason);
+            self.answers.push_back(Input::Failed(Service::Ear, failure));
+        }
+    }
+
+    /// Starts the stream, or changes it; ear and voice follow it into another codec.
+    fn start_media(&mut self, negotiated: &Negotiated) {
+        let codec = negotiated.codec;
+        self.media.start(&self.services, &self.id, negotiated);
+        if self.media.needs_other_speech(codec) {
+            log::info!(CALL_ID = self.id.0.as_str(), CODEC:? = codec; "the call goes on in another codec");
+            self.open_speech(codec);
+            self.media.turn_to_rings(&self.services, &self.id);
+        }
+        self.second.caller_speaks(&self.services, &self.id, codec);
     }
 
     fn lost(&self, service: Service, failure: Failure) -> Input {
@@ -305,12 +329,10 @@ impl CallTask {
                 let _ = self.outputs.send((self.session, output)).await;
             }
             Command::OpenServices(negotiated) => {
-                let law = negotiated.codec.law().unwrap_or(crate::audio::Law::Mu);
-                let ends = self.media.open_rings(law);
-                self.speech.open(&self.services, &self.id, law, ends);
+                self.open_speech(negotiated.codec);
                 self.services.model.warm();
             }
-            Command::Media(negotiated) => self.media.start(&self.services, &self.id, &negotiated),
+            Command::Media(negotiated) => self.start_media(&negotiated),
             Command::Speak(utterance, speech) => {
                 if let Err(failure) = self.speech.speak(utterance, speech) {
                     self.answers

@@ -2,11 +2,12 @@
 //! Each gives its next event, or waits for ever when it has none to give.
 
 use core::future::pending;
+use std::collections::VecDeque;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::services::Services;
-use crate::audio::Law;
+use crate::audio::Codec;
 use crate::conversation::{
     Failure, Passage, ReplyEvent, ReplyId, ReplyRequest, Speech, UtteranceId,
 };
@@ -14,6 +15,7 @@ use crate::io::deepgram::aura::{VoiceEvent, VoiceHandle};
 use crate::io::deepgram::flux::{EarEvent, Listening};
 use crate::io::openai::ReplyStream;
 use crate::io::rings::{AgentWriter, CallerReader, Playout};
+use crate::io::transcode::{AgentAudio, CallerAudio};
 use crate::ticket::CallId;
 
 mod media;
@@ -59,28 +61,41 @@ pub(crate) struct SpeechLegs {
     /// The latest utterance, and the latest that was stopped.
     latest: Option<UtteranceId>,
     stopped: Option<UtteranceId>,
+    /// What was given to the voice and has not been played; the voice's own queue bounds it.
+    unplayed: VecDeque<(UtteranceId, Speech)>,
     ear_events: Option<mpsc::Receiver<EarEvent>>,
     voice_events: Option<mpsc::Receiver<VoiceEvent>>,
 }
 
 impl SpeechLegs {
     /// Opens both services.
-    pub(crate) fn open(&mut self, services: &Services, call: &CallId, law: Law, ends: RingEnds) {
+    ///
+    /// What was to be said and has not been played is said by the new voice, if this is not the first.
+    ///
+    /// # Errors
+    /// When a codec cannot be made.
+    pub(crate) fn open(
+        &mut self,
+        services: &Services,
+        call: &CallId,
+        codec: Codec,
+        ends: RingEnds,
+    ) -> Result<(), String> {
+        let caller = CallerAudio::open(&services.transcoder, codec, ends.caller)?;
+        let agent = AgentAudio::open(&services.transcoder, codec, ends.agent)?;
         let (ear_sender, ear_events) = mpsc::channel(SPEECH_EVENTS);
         let (voice_sender, voice_events) = mpsc::channel(SPEECH_EVENTS);
-        self.listening = Some(services.ear.for_call(call.clone()).open(
-            law,
-            ends.caller,
-            ear_sender,
-        ));
-        self.voice = Some(services.voice.for_call(call.clone()).open(
-            law,
-            ends.agent,
-            voice_sender,
-        ));
+        let (ear, voice) = (&services.ear, &services.voice);
+        self.listening = Some(ear.for_call(call.clone()).open(caller, ear_sender));
+        self.voice = Some(voice.for_call(call.clone()).open(agent, voice_sender));
         self.playout = Some(ends.playout);
         self.ear_events = Some(ear_events);
         self.voice_events = Some(voice_events);
+        for (utterance, speech) in std::mem::take(&mut self.unplayed) {
+            self.speak(utterance, speech)
+                .map_err(|failure| format!("{failure:?}"))?;
+        }
+        Ok(())
     }
 
     /// The next event of either.
@@ -95,7 +110,11 @@ impl SpeechLegs {
     pub(crate) fn speak(&mut self, utterance: UtteranceId, speech: Speech) -> Result<(), Failure> {
         self.latest = Some(utterance);
         match (&self.voice, &self.playout) {
-            (Some(voice), Some(playout)) => voice.speak(utterance, speech, playout.epoch()),
+            (Some(voice), Some(playout)) => {
+                voice.speak(utterance, speech.clone(), playout.epoch())?;
+                self.unplayed.push_back((utterance, speech));
+                Ok(())
+            }
             _ => Err(Failure::Unavailable("the voice is not open".to_owned())),
         }
     }
@@ -105,9 +124,15 @@ impl SpeechLegs {
         self.stopped.is_some_and(|stopped| utterance <= stopped)
     }
 
+    /// An utterance has been played, and those before it.
+    pub(crate) fn played(&mut self, utterance: UtteranceId) {
+        self.unplayed.retain(|(waiting, _)| *waiting > utterance);
+    }
+
     /// Silences the agent at once; gives what sounded last and how many frames of it.
     pub(crate) fn stop(&mut self) -> Option<(UtteranceId, u32)> {
         self.stopped = self.latest;
+        self.unplayed.clear();
         let position = self.playout.as_ref()?.stop();
         if let Some(voice) = &self.voice {
             voice.stop();

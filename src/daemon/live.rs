@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::lines::Lines;
 use super::services;
-use crate::audio::Law;
+use crate::audio::{Law, SpeechFormat};
 use crate::config::{Config, Secrets};
 use crate::conversation::{Exchange, Failure, ReplyEvent, ReplyId, ReplyRequest};
 use crate::io::deepgram::rest::Renderer;
@@ -122,7 +122,7 @@ async fn voice(config: &Config, key: Option<secrecy::SecretString>, tls: &Tls) -
         let account = services::endpoint(&config.voice.url, key);
         let voice = Renderer::new(account, &config.voice.model, tls);
         let voice = voice.map_err(|error| error.to_string())?;
-        match voice.whole(Law::Mu, "Hello.").await {
+        match voice.whole(SpeechFormat::G711(Law::Mu), "Hello.").await {
             Ok(_) => Ok(format!("{} speaks", config.voice.model)),
             Err(failure) => Err(in_words(failure, "voice")),
         }

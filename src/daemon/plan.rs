@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::second_leg::Targets;
 use super::wording;
+use crate::audio::SpeechFormat;
 use crate::config::{Config, Transfer};
 use crate::conversation;
 use crate::io::prompt_cache::{PromptCache, Rendering};
@@ -58,8 +59,21 @@ impl Plan {
         let conversation = wording::conversation(config);
         Self {
             targets: Targets::new(config),
-            prompts: cache.render_all(conversation::prompts(&conversation)),
+            prompts: cache.render_all(conversation::prompts(&conversation), speech_formats(config)),
             conversation: Arc::new(conversation),
         }
     }
+}
+
+/// The forms of speech that the lines' codecs may ask for.
+fn speech_formats(config: &Config) -> Vec<SpeechFormat> {
+    let codecs = config.line.iter().flat_map(|line| line.codecs.iter());
+    let mut formats = Vec::new();
+    for codec in codecs {
+        let format = SpeechFormat::spoken_in((*codec).into());
+        if !formats.contains(&format) {
+            formats.push(format);
+        }
+    }
+    formats
 }

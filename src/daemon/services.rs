@@ -15,6 +15,7 @@ use super::metrics::Metrics;
 use super::plan::Plans;
 use super::public_address::PublicAddress;
 use super::second_leg::Way;
+use crate::audio::Codec;
 use crate::call;
 use crate::config::{self, Config, Secrets};
 use crate::io::deepgram::aura::{self, Voice};
@@ -30,6 +31,7 @@ use crate::io::outbox::Outbox;
 use crate::io::prompt_cache::PromptCache;
 use crate::io::store::Store;
 use crate::io::tls::Tls;
+use crate::io::transcode::{self, Transcoder};
 use crate::io::{clock, knowledge};
 use crate::rtp::session::MediaTimeout;
 use crate::sdp;
@@ -67,6 +69,7 @@ pub(crate) struct Services {
     pub(crate) outbox: Outbox,
     pub(crate) knowledge: Knowledge,
     pub(crate) media: MediaHandle,
+    pub(crate) transcoder: Transcoder,
     pub(crate) ports: PortPool,
     pub(crate) plans: Plans,
     answer_after_max: Duration,
@@ -106,6 +109,7 @@ impl Services {
             store,
             knowledge,
             media: start_media(config)?,
+            transcoder: start_transcoder(config)?,
             ports: ports(config),
             plans: Plans::new(config, cache),
             answer_after_max: config.calls.answer_after_max,
@@ -137,10 +141,19 @@ impl Services {
     }
 
     /// What a call needs to know of its second leg.
-    pub(crate) fn second_leg(&self, way: &Way, random: &mut Random) -> call::SecondLeg {
+    /// The first leg's codec is offered first, so that nothing need be decoded between the two.
+    pub(crate) fn second_leg(
+        &self,
+        way: &Way,
+        first: Option<Codec>,
+        random: &mut Random,
+    ) -> call::SecondLeg {
         let (flow, port) = (way.dial.flow, way.ports.port);
         let mut settings = self.session_settings(flow, &way.line, port, random);
         settings.policy = way.dial.policy.clone();
+        if let Some(first) = first {
+            settings.local_media.prefer(first);
+        }
         call::SecondLeg {
             call: way.dial.call.clone(),
             flow,
@@ -315,6 +328,24 @@ fn start_media(config: &Config) -> anyhow::Result<MediaHandle> {
     let Realtime { scheduling, memory } = media.realtime();
     log::info!(SCHEDULING:? = scheduling, MEMORY:? = memory; "the media thread runs");
     Ok(media)
+}
+
+fn start_transcoder(config: &Config) -> anyhow::Result<Transcoder> {
+    let settings = transcode::Settings {
+        threads: config.media.codec_threads,
+        complexity: config.media.opus_complexity.unwrap_or(opus_complexity()),
+    };
+    Transcoder::start(settings).context("the codec threads do not start")
+}
+
+/// A small ARM core takes several times as long for a frame of speech as a desktop's.
+fn opus_complexity() -> u8 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cfg!(target_arch = "aarch64") && cores <= 4 {
+        5
+    } else {
+        9
+    }
 }
 
 /// Where the ports for audio are.

@@ -32,6 +32,7 @@ use crate::sdp::{Crypto, Negotiated};
 use super::clock;
 use super::media_socket::MediaPorts;
 use super::rings::{AgentReader, CallerWriter, RelayEnd};
+use super::transcode::Looped;
 
 mod call;
 mod counters;
@@ -95,12 +96,14 @@ pub enum Mode {
         agent: AgentReader,
     },
     /// The caller is joined to another call, which has the other end: audio goes to and fro in whatever law each
-    /// side speaks, and so do keys. Silence comes from a side that holds or has not begun.
+    /// side speaks, or in the codec that both speak, and so do keys. Silence comes from a side that holds or has not begun.
     Relay(RelayEnd),
     /// The caller's own audio, packet for packet, nothing added.
     Echo,
-    /// The 1004 Hz milliwatt.
+    /// The 1004 Hz milliwatt, in G.711.
     Tone,
+    /// The same in another codec.
+    Looped(Looped),
 }
 
 /// What a call's task is told.
@@ -391,6 +394,7 @@ impl From<CallMedia> for Call {
         let source = match mode {
             Mode::Bridge { caller, agent } => Source::Bridge { caller, agent },
             Mode::Relay(end) => Source::Relay(end),
+            Mode::Looped(tone) => Source::Looped(tone),
             Mode::Echo => {
                 session.delivery = Delivery::AsReceived;
                 Source::Echo

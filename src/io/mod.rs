@@ -21,4 +21,5 @@ pub mod sip_udp;
 pub mod srtp;
 pub mod store;
 pub mod tls;
+pub mod transcode;
 pub mod websocket;

@@ -1,8 +1,10 @@
 //! Fixed prompts, rendered once and kept on disk, so that they sound at once and without network.
 //!
-//! One file for each (voice, text, law). Its name is a hash, and the key stands in it too, so a
+//! One file for each (voice, text, form of speech). Its name is a hash, and the key stands in it too, so a
 //! collision, another version or a damaged file is the same as no file: it is rendered again.
 
+use core::fmt::Debug;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,7 +15,9 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, spawn_blocking};
 
 use super::deepgram::rest::Renderer;
-use crate::audio::{Law, SAMPLE_RATE};
+use super::transcode::resampled;
+use crate::audio::speech_format::linear;
+use crate::audio::{Law, SAMPLE_RATE, SpeechFormat};
 use crate::conversation::Failure;
 
 /// What is said when nothing else can be: "I am sorry, I have a technical problem right now. A
@@ -61,10 +65,17 @@ impl Drop for Rendering {
 
 /// The built-in last words.
 #[must_use]
-pub fn apology(law: Law) -> &'static [u8] {
-    match law {
-        Law::Mu => APOLOGY_MU,
-        Law::A => APOLOGY_A,
+pub fn apology(format: SpeechFormat) -> Cow<'static, [u8]> {
+    match format {
+        SpeechFormat::G711(Law::Mu) => APOLOGY_MU.into(),
+        SpeechFormat::G711(Law::A) => APOLOGY_A.into(),
+        SpeechFormat::Linear16(rate) => {
+            let samples: Vec<i16> = APOLOGY_MU
+                .iter()
+                .map(|code| Law::Mu.decode(*code))
+                .collect();
+            linear(&resampled(&samples, SAMPLE_RATE, rate)).into()
+        }
     }
 }
 
@@ -84,8 +95,8 @@ impl PromptCache {
 
     /// The audio of a prompt, if it has been rendered. Reads the disk the first time.
     #[must_use]
-    pub fn get(&self, text: &str, law: Law) -> Option<Arc<[u8]>> {
-        let key = self.key(text, law);
+    pub fn get(&self, text: &str, format: SpeechFormat) -> Option<Arc<[u8]>> {
+        let key = self.key(text, format);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(audio) = kept.get(&key) {
             return Some(Arc::clone(audio));
@@ -102,15 +113,19 @@ impl PromptCache {
         Some(audio)
     }
 
-    /// Renders what is missing of these prompts, in both laws, in the background, trying again
+    /// Renders what is missing of these prompts, in these forms, in the background, trying again
     /// until all are there. Must be called within a tokio runtime.
     #[must_use]
-    pub fn render_all(self: &Arc<Self>, texts: Vec<String>) -> Rendering {
+    pub fn render_all(
+        self: &Arc<Self>,
+        texts: Vec<String>,
+        formats: Vec<SpeechFormat>,
+    ) -> Rendering {
         let cache = Arc::clone(self);
         let rendering = tokio::spawn(async move {
             for text in &texts {
-                for law in [Law::Mu, Law::A] {
-                    cache.insist(text, law).await;
+                for format in &formats {
+                    cache.insist(text, *format).await;
                 }
             }
             log::info!("all {} prompts are rendered", texts.len());
@@ -120,9 +135,9 @@ impl PromptCache {
         }
     }
 
-    async fn insist(self: &Arc<Self>, text: &str, law: Law) {
+    async fn insist(self: &Arc<Self>, text: &str, format: SpeechFormat) {
         let mut pause = RETRY_FIRST;
-        while let Err(failure) = self.render(text, law).await {
+        while let Err(failure) = self.render(text, format).await {
             let wait = match &failure {
                 Failure::Refused(reason) => {
                     log::error!("the voice refuses to render a prompt: {reason}");
@@ -142,23 +157,27 @@ impl PromptCache {
     ///
     /// # Errors
     /// When the voice or the disk fails.
-    pub async fn render(self: &Arc<Self>, text: &str, law: Law) -> Result<(), Failure> {
+    pub async fn render(self: &Arc<Self>, text: &str, format: SpeechFormat) -> Result<(), Failure> {
         let (cache, owned) = (Arc::clone(self), text.to_owned());
-        let there = spawn_blocking(move || cache.get(&owned, law).is_some()).await;
+        let there = spawn_blocking(move || cache.get(&owned, format).is_some()).await;
         if there.unwrap_or(false) || text.trim().is_empty() {
             return Ok(());
         }
-        let audio = self.renderer.whole(law, text).await?;
-        let key = self.key(text, law);
+        let audio = self.renderer.whole(format, text).await?;
+        let key = self.key(text, format);
         let (path, file) = (self.path(&key), packed(&key, &audio));
         let written = spawn_blocking(move || write(&path, &file)).await;
         let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
         written.map_err(|error| Failure::Unavailable(format!("a prompt cannot be kept: {error}")))
     }
 
-    fn key(&self, text: &str, law: Law) -> String {
+    fn key(&self, text: &str, format: SpeechFormat) -> String {
         let model = self.renderer.model();
-        format!("{model}\n{law:?}\n{SAMPLE_RATE}\n{text}")
+        let form: &dyn Debug = match &format {
+            SpeechFormat::G711(law) => law,
+            SpeechFormat::Linear16(_) => &"linear16",
+        };
+        format!("{model}\n{form:?}\n{}\n{text}", format.sample_rate())
     }
 
     fn path(&self, key: &str) -> PathBuf {

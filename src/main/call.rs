@@ -66,6 +66,10 @@ enum Codec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722, 16 kHz.
+    G722,
+    /// Opus.
+    Opus,
 }
 
 impl Call {
@@ -74,6 +78,8 @@ impl Call {
         let codecs = self.codec.iter().map(|codec| match codec {
             Codec::Pcmu => audio::Codec::PCMU,
             Codec::Pcma => audio::Codec::PCMA,
+            Codec::G722 => audio::Codec::G722,
+            Codec::Opus => audio::Codec::Opus,
         });
         let options = Options {
             codecs: codecs.collect(),

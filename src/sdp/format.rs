@@ -3,52 +3,70 @@
 use super::{Attribute, Media};
 use crate::audio::Codec;
 
-/// Clock rate of every format that is taken.
-const CLOCK_RATE: &str = "8000";
+/// What we say of ourselves to who sends us Opus (RFC 7587 §6.1): the ear has 16 kHz, a lost frame may be told by the
+/// next packet, pauses need not be sent, and 32 kbit/s are plenty for speech in mono.
+const OPUS: &str = "maxplaybackrate=16000;maxaveragebitrate=32000;useinbandfec=1;usedtx=1";
 /// Packet duration where nothing is said (RFC 3551 §4.5).
 const DEFAULT_PTIME_MS: u16 = 20;
 
 /// What a payload type stands for, as far as it is of use here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// G.711.
+    /// Audio.
     Audio(Codec),
-    /// Named telephone events.
-    TelephoneEvent,
+    /// Named telephone events, at this clock rate.
+    TelephoneEvent(u32),
 }
 
 impl Format {
     fn from_rtpmap(encoding: &str) -> Option<Self> {
         let mut parts = encoding.split('/').map(str::trim);
         let name = parts.next()?.to_ascii_uppercase();
-        if parts.next()? != CLOCK_RATE || !matches!(parts.next(), None | Some("" | "1")) {
-            return None;
-        }
-        match name.as_str() {
-            "PCMU" => Some(Self::Audio(Codec::PCMU)),
-            "PCMA" => Some(Self::Audio(Codec::PCMA)),
-            "TELEPHONE-EVENT" => Some(Self::TelephoneEvent),
+        let clock: u32 = parts.next()?.parse().ok()?;
+        // Opus is always described with two channels, whatever is sent (RFC 7587 §7).
+        let stereo = match parts.next() {
+            None | Some("" | "1") => false,
+            Some("2") => true,
+            Some(_) => return None,
+        };
+        match (name.as_str(), clock, stereo) {
+            ("PCMU", 8_000, false) => Some(Self::Audio(Codec::PCMU)),
+            ("PCMA", 8_000, false) => Some(Self::Audio(Codec::PCMA)),
+            ("G722", 8_000, false) => Some(Self::Audio(Codec::G722)),
+            ("OPUS", 48_000, true) => Some(Self::Audio(Codec::Opus)),
+            ("TELEPHONE-EVENT", 8_000 | 48_000, false) => Some(Self::TelephoneEvent(clock)),
             _ => None,
         }
     }
 
-    /// Payload types 0 and 8 need no `a=rtpmap` (RFC 3551 §6).
+    /// Payload types 0, 8 and 9 need no `a=rtpmap` (RFC 3551 §6).
     fn assigned(payload_type: u8) -> Option<Self> {
         match payload_type {
             0 => Some(Self::Audio(Codec::PCMU)),
             8 => Some(Self::Audio(Codec::PCMA)),
+            9 => Some(Self::Audio(Codec::G722)),
             _ => None,
         }
     }
 
     /// The encoding in an `a=rtpmap`.
-    fn encoding(self) -> &'static str {
-        match self {
+    fn encoding(self) -> String {
+        let name = match self {
             Self::Audio(Codec::PCMU) => "PCMU/8000",
             Self::Audio(Codec::PCMA) => "PCMA/8000",
             Self::Audio(Codec::G722) => "G722/8000",
             Self::Audio(Codec::Opus) => "opus/48000/2",
-            Self::TelephoneEvent => "telephone-event/8000",
+            Self::TelephoneEvent(clock) => return format!("telephone-event/{clock}"),
+        };
+        name.to_owned()
+    }
+
+    /// The value of its `a=fmtp`, if it has one; `events` is what telephone events are taken.
+    pub(super) fn parameters(self, events: &str) -> Option<&str> {
+        match self {
+            Self::TelephoneEvent(_) => Some(events),
+            Self::Audio(Codec::Opus) => Some(OPUS),
+            Self::Audio(Codec::G711(_) | Codec::G722) => None,
         }
     }
 
@@ -77,6 +95,13 @@ impl Media {
         formats.find_map(|(number, format)| (format == wanted).then_some(number))
     }
 
+    /// The payload type and clock of the telephone events that go with a codec: those of its own clock (RFC 4733
+    /// §2.1), or at 8000, which is all that some peers offer beside Opus.
+    pub(super) fn telephone_event(&self, codec: Codec) -> Option<(u8, u32)> {
+        let at = |clock| Some((self.payload_type(Format::TelephoneEvent(clock))?, clock));
+        at(codec.clock_rate()).or_else(|| at(8_000))
+    }
+
     /// The value of an attribute that begins with a payload type (`a=rtpmap:`, `a=fmtp:`).
     pub(super) fn of_format(&self, name: &str, payload_type: u8) -> Option<&str> {
         let named = |attribute: &&Attribute| attribute.name.eq_ignore_ascii_case(name);
@@ -88,8 +113,11 @@ impl Media {
     }
 
     /// The packet duration to send this side: what it asks for, within its `a=maxptime`, 10 to 60 ms in steps
-    /// of 10.
-    pub(super) fn packet_ms(&self) -> u16 {
+    /// of 10. Opus has one duration, whatever is asked (RFC 7587 §7: a wish).
+    pub(super) fn packet_ms(&self, codec: Codec) -> u16 {
+        if codec == Codec::Opus {
+            return DEFAULT_PTIME_MS;
+        }
         let number = |name| self.attribute(name)?.trim().parse::<f32>().ok();
         let wanted = number("ptime").filter(|&ms| ms >= 1.0);
         let longest = number("maxptime").filter(|&ms| ms >= 1.0);

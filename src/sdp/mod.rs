@@ -29,7 +29,7 @@ pub struct Local {
     pub port: u16,
     /// `o=` session id; stays for the life of the session.
     pub session_id: u64,
-    /// Audio codecs we take, most liked first (used when we offer; an answer keeps the offer's order).
+    /// Audio codecs we take, most liked first; which law of G.711 an answer takes is the offer's choice.
     pub codecs: Vec<Codec>,
     /// Whether and how the stream is encrypted.
     pub srtp: Srtp,
@@ -134,6 +134,26 @@ pub struct Attribute {
     pub name: String,
     /// What stands after it.
     pub value: Option<String>,
+}
+
+impl Local {
+    /// The place of a codec in our order, if it is taken; both laws of G.711 share theirs.
+    fn rank(&self, codec: Codec) -> Option<usize> {
+        self.codecs.iter().find(|taken| **taken == codec)?;
+        let kin =
+            |taken: &Codec| *taken == codec || (taken.law().is_some() && codec.law().is_some());
+        self.codecs.iter().position(kin)
+    }
+
+    /// What was agreed on once goes first from then on: a refresh of the session, by either side, leaves the codec as
+    /// it is.
+    pub fn prefer(&mut self, codec: Codec) {
+        if self.rank(codec).is_some_and(|rank| rank > 0) {
+            let kin =
+                |taken: &Codec| *taken == codec || (taken.law().is_some() && codec.law().is_some());
+            self.codecs.sort_by_key(|taken| !kin(taken));
+        }
+    }
 }
 
 impl Default for Origin {

@@ -12,8 +12,14 @@ use crate::audio::Codec;
 #[cfg(test)]
 mod tests;
 
-/// The payload type that our offers give to telephone events; 101 is what most of the field uses.
+/// The payload types that our offers give to telephone events, at 8000 and at 48000; 101 is what most of the field
+/// uses.
 const TELEPHONE_EVENT: u8 = 101;
+const TELEPHONE_EVENT_48000: u8 = 102;
+/// The payload type that our offers give to Opus.
+const OPUS: u8 = 111;
+/// Opus may come in packets of more than 20 ms, and in 120 ms with nothing said.
+const MAX_PTIME_MS: &str = "60";
 /// Digits, `*`, `#` and A to D (RFC 4733 §3.2).
 const DTMF: &str = "0-15";
 /// The same with the hook flash.
@@ -44,8 +50,10 @@ pub enum NoCommonCodec {
     Codec(String),
 }
 
-/// Answers an offer, the first or a later one. The first audio stream with a common codec is taken, with its first
-/// such codec alone and with telephone events if offered; every other stream is refused in its place.
+/// Answers an offer, the first or a later one. The first audio stream with a common codec is taken, with one
+/// codec alone and with telephone events if offered; every other stream is refused in its place. The codec is the
+/// first in our own order that is offered; which law of G.711 is left to the offer (RFC 3264 §6.1), for neither of
+/// us can hear the difference.
 ///
 /// # Errors
 /// Nothing to take.
@@ -60,13 +68,13 @@ pub fn answer(
         let (suite, key) = theirs.suite_and_key();
         theirs.answered_with(local.srtp.answering_key(suite, key))
     });
-    let event = offered.payload_type(Format::TelephoneEvent);
+    let event = offered.telephone_event(codec);
     let negotiated = Negotiated {
         codec,
         send_payload_type: payload_type,
         receive_payload_type: payload_type,
-        telephone_event: event.map(|number| (number, number)),
-        ptime_ms: offered.packet_ms(),
+        telephone_event: event.map(|(number, _)| (number, number)),
+        ptime_ms: offered.packet_ms(codec),
         remote: remote(offer, offered),
         remote_rtcp: remote_rtcp(offer, offered),
         direction: our_direction(offer, offered),
@@ -76,8 +84,8 @@ pub fn answer(
             .and_then(|(ours, theirs)| Line::agreed(ours, theirs)),
     };
     let mut formats = vec![(payload_type, Format::Audio(codec))];
-    formats.extend(event.map(|number| (number, Format::TelephoneEvent)));
-    let events = match event.and_then(|number| offered.of_format("fmtp", number)) {
+    formats.extend(event.map(|(number, clock)| (number, Format::TelephoneEvent(clock))));
+    let events = match event.and_then(|(number, _)| offered.of_format("fmtp", number)) {
         Some(DTMF_AND_FLASH) => DTMF_AND_FLASH,
         _ => DTMF,
     };
@@ -99,9 +107,11 @@ pub fn offer(local: &Local) -> SessionDescription {
         .codecs
         .iter()
         .map(|&codec| (assigned(codec), Format::Audio(codec)));
-    let formats: Vec<_> = codecs
-        .chain([(TELEPHONE_EVENT, Format::TelephoneEvent)])
-        .collect();
+    let clock = |rate: u32| local.codecs.iter().any(|codec| codec.clock_rate() == rate);
+    let events = [(TELEPHONE_EVENT, 8_000), (TELEPHONE_EVENT_48000, 48_000)];
+    let events = events.into_iter().filter(|(_, rate)| clock(*rate));
+    let events = events.map(|(number, rate)| (number, Format::TelephoneEvent(rate)));
+    let formats: Vec<_> = codecs.chain(events).collect();
     let mut ours = audio(local, &formats, DTMF_AND_FLASH, 20);
     if let Some(profile) = local.srtp.offered_profile() {
         profile.clone_into(&mut ours.protocol);
@@ -136,16 +146,19 @@ pub fn conclude(
         .audio_formats()
         .find_map(|(number, format)| match format {
             Format::Audio(codec) => Some((codec, number, ours.payload_type(format)?)),
-            Format::TelephoneEvent => None,
+            Format::TelephoneEvent(_) => None,
         })
         .ok_or_else(|| NoCommonCodec::Codec(names(theirs)))?;
-    let event = |media: &Media| media.payload_type(Format::TelephoneEvent);
+    let event = theirs.telephone_event(codec).and_then(|(send, clock)| {
+        let receive = ours.payload_type(Format::TelephoneEvent(clock))?;
+        Some((send, receive))
+    });
     Ok(Negotiated {
         codec,
         send_payload_type: send,
         receive_payload_type: receive,
-        telephone_event: event(theirs).zip(event(ours)),
-        ptime_ms: theirs.packet_ms(),
+        telephone_event: event,
+        ptime_ms: theirs.packet_ms(codec),
         remote: remote(answer, theirs),
         remote_rtcp: remote_rtcp(answer, theirs),
         direction: our_direction(answer, theirs).within(offer.direction_of(ours)),
@@ -164,14 +177,15 @@ fn choose(offer: &SessionDescription, local: &Local) -> Result<(usize, u8, Codec
             refusal = insecure;
             continue;
         }
-        let chosen = media
+        let common = media
             .audio_formats()
-            .find_map(|(number, format)| match format {
-                Format::Audio(codec) if local.codecs.contains(&codec) => Some((number, codec)),
-                _ => None,
+            .filter_map(|(number, format)| match format {
+                Format::Audio(codec) => Some((local.rank(codec)?, number, codec)),
+                Format::TelephoneEvent(_) => None,
             });
-        if let Some((payload_type, law)) = chosen {
-            return Ok((index, payload_type, law));
+        let chosen = common.min_by_key(|(rank, ..)| *rank); // the first of equals
+        if let Some((_, payload_type, codec)) = chosen {
+            return Ok((index, payload_type, codec));
         }
         refusal = NoCommonCodec::Codec(names(media));
     }
@@ -247,11 +261,17 @@ fn audio(local: &Local, formats: &[(u8, Format)], events: &str, ptime_ms: u16) -
     let mut attributes = Vec::new();
     for &(number, format) in formats {
         attributes.push(format.rtpmap(number));
-        if format == Format::TelephoneEvent {
-            attributes.push(Attribute::new("fmtp", format!("{number} {events}")));
+        if let Some(parameters) = format.parameters(events) {
+            attributes.push(Attribute::new("fmtp", format!("{number} {parameters}")));
         }
     }
     attributes.push(Attribute::new("ptime", ptime_ms.to_string()));
+    if formats
+        .iter()
+        .any(|(_, format)| *format == Format::Audio(Codec::Opus))
+    {
+        attributes.push(Attribute::new("maxptime", MAX_PTIME_MS));
+    }
     Media {
         kind: "audio".to_owned(),
         port: local.port,
@@ -270,6 +290,6 @@ fn assigned(codec: Codec) -> u8 {
         Codec::PCMU => 0,
         Codec::PCMA => 8,
         Codec::G722 => 9,
-        Codec::Opus => 111,
+        Codec::Opus => OPUS,
     }
 }

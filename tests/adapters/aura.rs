@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::Uri;
 use axum::routing::post;
-use ringwell::audio::Law;
+use ringwell::audio::{Law, SpeechFormat};
 use ringwell::conversation::{Failure, Speech, UtteranceId};
 use ringwell::io::deepgram::Endpoint;
 use ringwell::io::deepgram::aura::{Patience, Settings, Voice, VoiceEvent, VoiceHandle};
@@ -17,6 +17,7 @@ use ringwell::io::deepgram::rest::Renderer;
 use ringwell::io::prompt_cache::{PromptCache, apology};
 use ringwell::io::rings::{AgentFrame, AgentReader, Playout, agent_ring};
 use ringwell::io::tls::Tls;
+use ringwell::io::transcode::AgentAudio;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -98,7 +99,9 @@ pub fn call(voice: &Voice) -> Call {
     let (writer, reader, playout) = agent_ring();
     let (sender, events) = mpsc::channel(16);
     Call {
-        handle: voice.for_call(call_id()).open(Law::Mu, writer, sender),
+        handle: voice
+            .for_call(call_id())
+            .open(AgentAudio::g711(Law::Mu, writer), sender),
         events,
         reader,
         playout,
@@ -471,7 +474,11 @@ async fn a_lost_voice_still_says_its_prompts() {
     let both = socket(refuse, script).merge(post(render));
     let url = serve(Router::new().route("/v1/speak", both)).await;
     let office = voice(&url, 20);
-    office.prompts.render("Sorry.", Law::Mu).await.unwrap();
+    office
+        .prompts
+        .render("Sorry.", SpeechFormat::G711(Law::Mu))
+        .await
+        .unwrap();
     let mut call = call(&office.voice);
     let VoiceEvent::Failed(None, failure) = call.next().await else {
         panic!("the connection fails before any utterance");
@@ -483,7 +490,7 @@ async fn a_lost_voice_still_says_its_prompts() {
     call.prompt(2, "Sorry.");
     assert_eq!(call.played(2).await, framed("Sorry."));
     call.prompt(3, "Never rendered.");
-    let mut expected = apology(Law::Mu).to_vec();
+    let mut expected = apology(SpeechFormat::G711(Law::Mu)).to_vec();
     expected.resize(expected.len().next_multiple_of(160), 0xFF);
     assert_eq!(call.played(3).await, expected);
 }
@@ -493,7 +500,7 @@ async fn a_prompt_sounds_before_the_service_is_there() {
     let rendering = serve(Router::new().route("/v1/speak", post(render))).await;
     let folder = tempfile::tempdir().unwrap();
     prompts(&rendering, folder.path())
-        .render("Welcome.", Law::Mu)
+        .render("Welcome.", SpeechFormat::G711(Law::Mu))
         .await
         .unwrap();
 

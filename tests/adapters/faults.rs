@@ -9,6 +9,7 @@ use ringwell::io::deepgram::Endpoint;
 use ringwell::io::deepgram::flux::{self, Ear, EarEvent};
 use ringwell::io::rings::caller_ring;
 use ringwell::io::tls::Tls;
+use ringwell::io::transcode::CallerAudio;
 use tokio::sync::mpsc;
 
 use crate::server::{mute, nobody, serve, socket, soon};
@@ -35,7 +36,7 @@ async fn first_of_ear(url: &str, patience: u64) -> EarEvent {
     let ear = Ear::new(settings, Tls::new(None).expect("TLS comes up"));
     let (_caller, reader) = caller_ring();
     let (sender, mut events) = mpsc::channel(4);
-    let _listening = ear.open(Law::A, reader, sender);
+    let _listening = ear.open(CallerAudio::g711(Law::A, reader), sender);
     soon(&mut events).await
 }
 

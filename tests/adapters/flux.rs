@@ -11,6 +11,7 @@ use ringwell::io::deepgram::Endpoint;
 use ringwell::io::deepgram::flux::{Ear, EarEvent, Listening, Patience, Settings};
 use ringwell::io::rings::{CallerWriter, caller_ring};
 use ringwell::io::tls::Tls;
+use ringwell::io::transcode::CallerAudio;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, mpsc};
 
@@ -57,7 +58,9 @@ struct Call {
 fn call(ear: &Ear) -> Call {
     let (caller, reader) = caller_ring();
     let (sender, events) = mpsc::channel(16);
-    let listening = ear.for_call(call_id()).open(Law::Mu, reader, sender);
+    let listening = ear
+        .for_call(call_id())
+        .open(CallerAudio::g711(Law::Mu, reader), sender);
     Call {
         caller,
         events,

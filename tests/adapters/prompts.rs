@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{StatusCode, Uri};
 use axum::routing::post;
-use ringwell::audio::Law;
+use ringwell::audio::{Law, SpeechFormat};
 use tokio::time::timeout;
 
 use crate::aura::prompts;
@@ -18,7 +18,13 @@ fn texts() -> Vec<String> {
     vec!["Welcome.".to_owned(), "Goodbye.".to_owned()]
 }
 
-/// Says which law was asked for, then the text.
+fn forms() -> Vec<SpeechFormat> {
+    let laws = [Law::Mu, Law::A].map(SpeechFormat::G711);
+    let wide = [16_000, 24_000].map(SpeechFormat::Linear16);
+    [laws, wide].concat()
+}
+
+/// Says which form was asked for, then the text.
 fn sound(law: &str, body: &Bytes) -> Vec<u8> {
     let body: serde_json::Value = serde_json::from_slice(body).expect("JSON");
     format!("{law}:{}", body["text"].as_str().expect("text")).into_bytes()
@@ -26,20 +32,22 @@ fn sound(law: &str, body: &Bytes) -> Vec<u8> {
 
 async fn render(uri: Uri, body: Bytes) -> Vec<u8> {
     let query = uri.query().unwrap_or_default();
-    let law = if query.contains("encoding=mulaw") {
-        "mu"
-    } else {
-        "a"
-    };
-    sound(law, &body)
+    let forms = [
+        ("encoding=mulaw&sample_rate=8000", "mu"),
+        ("encoding=alaw&sample_rate=8000", "a"),
+        ("encoding=linear16&sample_rate=16000", "16"),
+        ("encoding=linear16&sample_rate=24000", "24"),
+    ];
+    let form = forms.iter().find(|(asked, _)| query.contains(asked));
+    sound(form.expect("a form").1, &body)
 }
 
 #[tokio::test]
-async fn all_prompts_are_rendered_in_both_laws_and_survive_a_restart() {
+async fn all_prompts_are_rendered_in_all_forms_and_survive_a_restart() {
     let url = serve(Router::new().route("/v1/speak", post(render))).await;
     let folder = tempfile::tempdir().unwrap();
     let cache = prompts(&url, folder.path());
-    let rendering = cache.render_all(texts());
+    let rendering = cache.render_all(texts(), forms());
     let all = async {
         while !rendering.is_done() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -48,10 +56,12 @@ async fn all_prompts_are_rendered_in_both_laws_and_survive_a_restart() {
     timeout(SOON, all).await.expect("in time");
 
     let again = prompts("http://127.0.0.1:1", folder.path());
-    let expected: [(&str, Law, &[u8]); 3] = [
-        ("Welcome.", Law::Mu, b"mu:Welcome."),
-        ("Welcome.", Law::A, b"a:Welcome."),
-        ("Goodbye.", Law::A, b"a:Goodbye."),
+    let expected: [(&str, SpeechFormat, &[u8]); 5] = [
+        ("Welcome.", SpeechFormat::G711(Law::Mu), b"mu:Welcome."),
+        ("Welcome.", SpeechFormat::G711(Law::A), b"a:Welcome."),
+        ("Goodbye.", SpeechFormat::G711(Law::A), b"a:Goodbye."),
+        ("Welcome.", SpeechFormat::Linear16(16_000), b"16:Welcome."),
+        ("Goodbye.", SpeechFormat::Linear16(24_000), b"24:Goodbye."),
     ];
     for (text, law, audio) in expected {
         assert_eq!(again.get(text, law).as_deref(), Some(audio));
@@ -63,7 +73,7 @@ async fn a_damaged_or_empty_file_is_rendered_again() {
     let url = serve(Router::new().route("/v1/speak", post(render))).await;
     let folder = tempfile::tempdir().unwrap();
     prompts(&url, folder.path())
-        .render("Welcome.", Law::Mu)
+        .render("Welcome.", SpeechFormat::G711(Law::Mu))
         .await
         .unwrap();
     for content in [&b""[..], b"ringwell prompt 1\n\0\0\0\x01x"] {
@@ -71,9 +81,12 @@ async fn a_damaged_or_empty_file_is_rendered_again() {
             std::fs::write(entry.unwrap().path(), content).unwrap();
         }
         let cache = prompts(&url, folder.path());
-        assert_eq!(cache.get("Welcome.", Law::Mu), None);
-        cache.render("Welcome.", Law::Mu).await.unwrap();
-        assert!(cache.get("Welcome.", Law::Mu).is_some());
+        assert_eq!(cache.get("Welcome.", SpeechFormat::G711(Law::Mu)), None);
+        cache
+            .render("Welcome.", SpeechFormat::G711(Law::Mu))
+            .await
+            .unwrap();
+        assert!(cache.get("Welcome.", SpeechFormat::G711(Law::Mu)).is_some());
     }
 }
 
@@ -90,9 +103,12 @@ async fn a_busy_voice_is_asked_again() {
     let url = serve(Router::new().route("/v1/speak", route)).await;
     let folder = tempfile::tempdir().unwrap();
     let cache = prompts(&url, folder.path());
-    let _rendering = cache.render_all(vec!["Welcome.".to_owned()]);
+    let _rendering = cache.render_all(
+        vec!["Welcome.".to_owned()],
+        vec![SpeechFormat::G711(Law::Mu), SpeechFormat::G711(Law::A)],
+    );
     let both = async {
-        while cache.get("Welcome.", Law::A).is_none() {
+        while cache.get("Welcome.", SpeechFormat::G711(Law::A)).is_none() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -105,6 +121,11 @@ async fn no_audio_is_an_error_and_nothing_is_kept() {
     let url = serve(Router::new().route("/v1/speak", post(async || Vec::<u8>::new()))).await;
     let folder = tempfile::tempdir().unwrap();
     let cache = prompts(&url, folder.path());
-    assert!(cache.render("Welcome.", Law::Mu).await.is_err());
+    assert!(
+        cache
+            .render("Welcome.", SpeechFormat::G711(Law::Mu))
+            .await
+            .is_err()
+    );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -240,11 +240,11 @@ fn session(table: &mut Table<'_, '_>) {
         table.blame(
             "codecs",
             "no call can be answered without a codec",
-            "name \"pcmu\", \"pcma\" or both",
+            "name \"pcmu\", \"pcma\", \"g722\" or \"opus\"",
         );
     }
-    let count = |codec: Codec| line.codecs.iter().filter(|it| **it == codec).count();
-    if count(Codec::Pcmu) > 1 || count(Codec::Pcma) > 1 {
+    let twice = |at: usize| line.codecs[..at].contains(&line.codecs[at]);
+    if (0..line.codecs.len()).any(twice) {
         table.blame("codecs", "a codec stands twice", "remove one");
     }
     if line.public_address.is_some_and(|it| it.is_unspecified()) {

@@ -210,6 +210,12 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "range",
     ),
     ("[media]\nthreads = 0", "media.threads", "range"),
+    ("[media]\ncodec_threads = 0", "media.codec_threads", "range"),
+    (
+        "[media]\nopus_complexity = 11",
+        "media.opus_complexity",
+        "range",
+    ),
     ("[media]\nports = \"10000-10007\"", "media.ports", "too few"),
     ("[media]\nports = \"5000-5999\"", "media.ports", "SIP port"),
     ("[media]\naddress = \"::\"", "media.address", "send to"),

@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 
 use super::RingEnds;
-use crate::audio::Law;
+use crate::audio::{Codec, Law};
 use crate::call::{Input, Kind};
 use crate::daemon::services::Services;
 use crate::io::clock;
@@ -21,8 +21,8 @@ pub(crate) struct MediaLeg {
     kind: Kind,
     state: State,
     rings: Option<(CallerWriter, AgentReader)>,
-    /// The law the speech services were opened with.
-    speech_law: Option<Law>,
+    /// The codec the speech services were opened with; between the laws of G.711 the media thread converts.
+    speech_codec: Option<Codec>,
     events: Option<mpsc::Receiver<MediaEvent>>,
 }
 
@@ -40,17 +40,17 @@ impl MediaLeg {
             kind,
             state: State::Waiting(ports),
             rings: None,
-            speech_law: None,
+            speech_codec: None,
             events: None,
         }
     }
 
     /// Makes the rings; the speech services take their ends.
-    pub(crate) fn open_rings(&mut self, law: Law) -> RingEnds {
+    pub(crate) fn open_rings(&mut self, codec: Codec) -> RingEnds {
         let (writer, caller) = caller_ring();
         let (agent, reader, playout) = agent_ring();
         self.rings = Some((writer, reader));
-        self.speech_law = Some(law);
+        self.speech_codec = Some(codec);
         RingEnds {
             caller,
             agent,
@@ -60,7 +60,25 @@ impl MediaLeg {
 
     /// The law that the assistant speaks in.
     pub(crate) fn law(&self) -> Law {
-        self.speech_law.unwrap_or(Law::Mu)
+        let law = self.speech_codec.and_then(Codec::law);
+        law.unwrap_or(Law::Mu)
+    }
+
+    /// Whether the speech services, which are open, do not serve this codec.
+    pub(crate) fn needs_other_speech(&self, codec: Codec) -> bool {
+        let both_g711 = |open: Codec| open.law().is_some() && codec.law().is_some();
+        self.speech_codec
+            .is_some_and(|open| open != codec && !both_g711(open))
+    }
+
+    /// Leads a running stream to the rings that were opened last.
+    pub(crate) fn turn_to_rings(&mut self, services: &Services, call: &CallId) {
+        let (State::Streaming, Some((caller, agent))) = (&self.state, self.rings.take()) else {
+            return;
+        };
+        if let Err(error) = services.media.bridge(self.id, caller, agent) {
+            log::error!(CALL_ID = call.0.as_str(); "no speech in the new codec: {error}");
+        }
     }
 
     /// Starts the stream, or changes it.
@@ -87,8 +105,9 @@ impl MediaLeg {
     ) -> Result<(), crate::io::media_thread::QueueFull> {
         let (sender, events) = mpsc::channel(EVENTS);
         self.events = Some(events);
+        let tone = services.transcoder.tone(negotiated.codec);
         let mode = match (self.kind, self.rings.take()) {
-            (Kind::Tone, _) => Mode::Tone,
+            (Kind::Tone, _) => tone.map_or(Mode::Tone, Mode::Looped),
             (Kind::Assistant, Some((caller, agent))) => Mode::Bridge { caller, agent },
             (Kind::Echo, _) | (Kind::Assistant, None) => Mode::Echo,
         };
@@ -99,7 +118,7 @@ impl MediaLeg {
             clock::seed(),
         );
         session.media_timeout = services.limits.media_timeout;
-        if let Some(law) = self.speech_law {
+        if let Some(Codec::G711(law)) = self.speech_codec {
             session.audio_law = law;
         }
         services.media.add(CallMedia {

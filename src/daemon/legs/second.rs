@@ -4,6 +4,7 @@ use core::future::pending;
 
 use tokio::sync::mpsc;
 
+use crate::audio::Codec;
 use crate::audio::tone::Tone;
 use crate::daemon::second_leg::Way;
 use crate::daemon::services::Services;
@@ -11,6 +12,7 @@ use crate::io::clock;
 use crate::io::media_socket::MediaPorts;
 use crate::io::media_thread::{CallMedia, EVENTS, MediaEvent, Mode};
 use crate::io::rings::{RelayEnd, relay};
+use crate::io::transcode;
 use crate::rtp;
 use crate::sdp::Negotiated;
 use crate::sip::{Flow, SessionId};
@@ -23,6 +25,10 @@ pub(crate) struct SecondLeg {
     ports: Option<MediaPorts>,
     /// The caller's end of the relay, until the two are joined.
     caller_end: Option<RelayEnd>,
+    /// What the caller's leg and this one speak.
+    codecs: [Option<Codec>; 2],
+    /// The caller's stream, once the two are joined.
+    caller: Option<SessionId>,
     events: Option<mpsc::Receiver<MediaEvent>>,
     /// Paths tried for the present target.
     tried: Vec<Flow>,
@@ -56,7 +62,8 @@ impl SecondLeg {
         };
         let taken = match self.ports.take() {
             Some(ports) => {
-                let (own, caller_end) = relay();
+                self.codecs[1] = Some(negotiated.codec);
+                let (own, caller_end) = self.bridge(services, call);
                 let (sender, events) = mpsc::channel(EVENTS);
                 self.caller_end = Some(caller_end);
                 self.events = Some(events);
@@ -76,7 +83,14 @@ impl SecondLeg {
                     events: sender,
                 })
             }
-            None => services.media.update(session.0, negotiated),
+            None => {
+                let changed = self.codecs[1].replace(negotiated.codec) != Some(negotiated.codec);
+                let updated = services.media.update(session.0, negotiated);
+                if changed {
+                    self.bridge_anew(services, call, session);
+                }
+                updated
+            }
         };
         if let Err(error) = taken {
             log::error!(CALL_ID = call.0.as_str(); "no audio for the second leg: {error}");
@@ -104,10 +118,51 @@ impl SecondLeg {
 
     /// Lets the caller, whose stream has this name, and the target hear each other.
     pub(crate) fn join(&mut self, services: &Services, call: &CallId, caller: SessionId) {
+        self.caller = Some(caller);
         let Some(end) = self.caller_end.take() else {
             return;
         };
         if let Err(error) = services.media.relay(caller.0, end) {
+            log::error!(CALL_ID = call.0.as_str(); "the two legs do not hear each other: {error}");
+        }
+    }
+
+    /// What the caller's leg speaks.
+    pub(crate) fn caller_codec(&self) -> Option<Codec> {
+        self.codecs[0]
+    }
+
+    /// What the caller's leg speaks has been agreed on, or has changed.
+    pub(crate) fn caller_speaks(&mut self, services: &Services, call: &CallId, codec: Codec) {
+        let changed = self.codecs[0].replace(codec) != Some(codec);
+        if changed && let (Some(session), None) = (self.session, &self.ports) {
+            self.bridge_anew(services, call, session);
+        }
+    }
+
+    /// Both ends of what joins the two legs: this one's and the caller's.
+    fn bridge(&self, services: &Services, call: &CallId) -> (RelayEnd, RelayEnd) {
+        let [Some(caller), Some(own)] = self.codecs else {
+            return relay();
+        };
+        transcode::bridge(&services.transcoder, [own, caller]).unwrap_or_else(|error| {
+            log::error!(CALL_ID = call.0.as_str(); "the legs have no codec in common: {error}");
+            relay()
+        })
+    }
+
+    /// A leg went on in another codec: what joins the two is replaced.
+    fn bridge_anew(&mut self, services: &Services, call: &CallId, session: SessionId) {
+        let (own, caller_end) = self.bridge(services, call);
+        let taken = services.media.relay(session.0, own);
+        let taken = taken.and_then(|()| match self.caller {
+            Some(caller) => services.media.relay(caller.0, caller_end),
+            None => {
+                self.caller_end = Some(caller_end);
+                Ok(())
+            }
+        });
+        if let Err(error) = taken {
             log::error!(CALL_ID = call.0.as_str(); "the two legs do not hear each other: {error}");
         }
     }
@@ -132,7 +187,9 @@ impl SecondLeg {
                 }
             }
         }
+        let codecs = [self.codecs[0], None];
         *self = Self {
+            codecs,
             tried: std::mem::take(&mut self.tried),
             ..Self::default()
         };

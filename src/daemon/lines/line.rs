@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::audio;
 use crate::call::Kind;
-use crate::config::{self, Codec, Config, LineKind, LineTransport, Secrets};
+use crate::config::{self, Config, LineKind, LineTransport, Secrets};
 use crate::daemon::dialing::Dial;
 use crate::sdp::SrtpPolicy;
 use crate::sip::digest::{Credentials, Password};
@@ -112,12 +112,11 @@ impl Line {
 
     /// Its codecs, the dearest first.
     pub(crate) fn codecs(&self) -> Vec<audio::Codec> {
-        let codecs = self.config.codecs.iter();
-        let named = |codec: &Codec| match codec {
-            Codec::Pcmu => audio::Codec::PCMU,
-            Codec::Pcma => audio::Codec::PCMA,
-        };
-        codecs.map(named).collect()
+        self.config
+            .codecs
+            .iter()
+            .map(|codec| (*codec).into())
+            .collect()
     }
 
     /// What is believed of who calls on it.

@@ -18,11 +18,11 @@ use tokio::sync::{Notify, mpsc};
 use self::speaker::Speaker;
 use super::rest::Renderer;
 use super::{Endpoint, encoding};
-use crate::audio::{Law, SAMPLE_RATE};
+use crate::audio::SpeechFormat;
 use crate::conversation::{Failure, Speech, UtteranceId};
 use crate::io::prompt_cache::PromptCache;
-use crate::io::rings::AgentWriter;
 use crate::io::tls::{Tls, TlsError};
+use crate::io::transcode::AgentAudio;
 use crate::ticket::CallId;
 
 /// Utterances that may wait: an answer has a handful of clauses. When full, [`VoiceHandle::speak`]
@@ -175,19 +175,13 @@ impl Voice {
     ///
     /// Must be called within a tokio runtime.
     #[must_use]
-    pub fn open(
-        &self,
-        law: Law,
-        agent: AgentWriter,
-        events: mpsc::Sender<VoiceEvent>,
-    ) -> VoiceHandle {
+    pub fn open(&self, agent: AgentAudio, events: mpsc::Sender<VoiceEvent>) -> VoiceHandle {
         let (commands, queue) = mpsc::channel(QUEUE);
         let nudge = Arc::new(Notify::new());
         let shared = Arc::clone(&self.shared);
         let speaker = Box::new(Speaker::new(
             &shared,
             self.call.clone(),
-            law,
             agent,
             events.clone(),
             queue,
@@ -241,11 +235,11 @@ impl Drop for VoiceHandle {
 }
 
 impl Settings {
-    fn url(&self, law: Law) -> Result<String, Failure> {
+    fn url(&self, format: SpeechFormat) -> Result<String, Failure> {
         let mut query = vec![
             ("model", self.model.clone()),
-            ("encoding", encoding(law).to_owned()),
-            ("sample_rate", SAMPLE_RATE.to_string()),
+            ("encoding", encoding(format).to_owned()),
+            ("sample_rate", format.sample_rate().to_string()),
         ];
         if self.mip_opt_out {
             query.push(("mip_opt_out", "true".to_owned()));

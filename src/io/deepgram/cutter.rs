@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::audio::{FRAME, FRAME_SAMPLES, Law};
+use crate::audio::{FRAME, SpeechFormat};
 use crate::conversation::UtteranceId;
-use crate::io::rings::{AgentFrame, Frame};
+use crate::io::transcode::Spoken;
 
 /// The most leading silence taken away; voices begin with 150 to 250 ms of it.
 const MAX_TRIM: u32 = 15;
@@ -17,7 +17,7 @@ const LEFT_BEFORE: usize = 2;
 pub(super) struct Owner {
     pub(super) utterance: UtteranceId,
     pub(super) epoch: u32,
-    pub(super) law: Law,
+    pub(super) format: SpeechFormat,
 }
 
 /// Makes frames. At least one byte stays in hand until the end, because the last frame is marked.
@@ -28,7 +28,7 @@ pub(super) struct Cutter {
     /// Leading frames that may still be taken away.
     trim: u32,
     /// Silent frames kept back until it is known whether sound follows.
-    held: VecDeque<Frame>,
+    held: VecDeque<Vec<u8>>,
     frames: u32,
 }
 
@@ -37,7 +37,7 @@ impl Cutter {
     pub(super) fn new(owner: Owner, trim: bool) -> Self {
         Self {
             owner,
-            hand: Vec::with_capacity(FRAME_SAMPLES),
+            hand: Vec::with_capacity(owner.format.frame_bytes()),
             trim: if trim { MAX_TRIM } else { 0 },
             held: VecDeque::new(),
             frames: 0,
@@ -45,14 +45,14 @@ impl Cutter {
     }
 
     /// Adds audio.
-    pub(super) fn push(&mut self, mut audio: &[u8], frames: &mut VecDeque<AgentFrame>) {
+    pub(super) fn push(&mut self, mut audio: &[u8], frames: &mut Vec<Spoken>) {
         while !audio.is_empty() {
-            if self.hand.len() == FRAME_SAMPLES {
-                let frame = Frame::new(&self.hand);
-                self.hand.clear();
+            let whole = self.owner.format.frame_bytes();
+            if self.hand.len() == whole {
+                let frame = std::mem::replace(&mut self.hand, Vec::with_capacity(whole));
                 self.frame(frame, frames);
             }
-            let fits = audio.len().min(FRAME_SAMPLES - self.hand.len());
+            let fits = audio.len().min(whole - self.hand.len());
             let (head, rest) = audio.split_at(fits);
             self.hand.extend_from_slice(head);
             audio = rest;
@@ -61,16 +61,17 @@ impl Cutter {
 
     /// Ends the utterance; returns how long it sounds. There is always a last frame, so that the
     /// end of playing is always told.
-    pub(super) fn finish(mut self, frames: &mut VecDeque<AgentFrame>) -> Duration {
+    pub(super) fn finish(mut self, frames: &mut Vec<Spoken>) -> Duration {
         self.release(frames);
-        self.hand.resize(FRAME_SAMPLES, self.owner.law.silence());
-        let last = Frame::new(&self.hand);
+        let format = self.owner.format;
+        self.hand.resize(format.frame_bytes(), format.silence());
+        let last = std::mem::take(&mut self.hand);
         self.emit(last, true, frames);
         FRAME * self.frames
     }
 
-    fn frame(&mut self, frame: Frame, frames: &mut VecDeque<AgentFrame>) {
-        if self.trim == 0 || !silent(self.owner.law, frame.bytes()) {
+    fn frame(&mut self, frame: Vec<u8>, frames: &mut Vec<Spoken>) {
+        if self.trim == 0 || !self.owner.format.is_quiet(&frame) {
             self.trim = 0;
             self.release(frames);
             self.emit(frame, false, frames);
@@ -83,30 +84,21 @@ impl Cutter {
         }
     }
 
-    fn release(&mut self, frames: &mut VecDeque<AgentFrame>) {
+    fn release(&mut self, frames: &mut Vec<Spoken>) {
         while let Some(frame) = self.held.pop_front() {
             self.emit(frame, false, frames);
         }
     }
 
-    fn emit(&mut self, audio: Frame, last: bool, frames: &mut VecDeque<AgentFrame>) {
+    fn emit(&mut self, audio: Vec<u8>, last: bool, frames: &mut Vec<Spoken>) {
         self.frames = self.frames.saturating_add(1);
-        frames.push_back(AgentFrame {
+        frames.push(Spoken {
             epoch: self.owner.epoch,
             utterance: self.owner.utterance,
             last,
             audio,
         });
     }
-}
-
-/// No sample is louder than about -48 dB of full scale.
-fn silent(law: Law, audio: &[u8]) -> bool {
-    let quiet = |byte: &u8| match law {
-        Law::Mu => !byte & 0x7F < 0x10,
-        Law::A => (byte ^ 0x55) & 0x7F < 0x08,
-    };
-    audio.iter().all(quiet)
 }
 
 #[cfg(test)]

@@ -5,22 +5,20 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::audio::{FRAME_SAMPLES, Law, SAMPLE_RATE};
+use crate::audio::SpeechFormat;
 
 /// Frames of one message: 80 ms, as the service recommends.
 pub(super) const CHUNK_FRAMES: usize = 4;
-/// Bytes of one message.
-pub(super) const CHUNK: usize = CHUNK_FRAMES * FRAME_SAMPLES;
 /// What may wait: two seconds, more is too old to be answered. When full the oldest is dropped and
 /// counted in `dropped_audio`.
-const MAX_PENDING: usize = 2 * SAMPLE_RATE as usize;
+const MAX_PENDING_SECONDS: usize = 2;
 /// What is kept for a replay: two seconds. When full the oldest is forgotten; that is its purpose.
-const MAX_SENT: usize = 2 * SAMPLE_RATE as usize;
+const MAX_SENT_SECONDS: usize = 2;
 
 /// Audio waiting and audio sent.
 #[derive(Debug)]
 pub(super) struct Feed {
-    silence: u8,
+    format: SpeechFormat,
     pending: VecDeque<u8>,
     sent: VecDeque<u8>,
     /// Bytes sent on this connection; its transcripts count seconds from its first.
@@ -28,46 +26,58 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub(super) fn new(law: Law) -> Self {
+    pub(super) fn new(format: SpeechFormat) -> Self {
         Self {
-            silence: law.silence(),
+            format,
             pending: VecDeque::new(),
             sent: VecDeque::new(),
             total: 0,
         }
     }
 
+    /// Bytes of one message.
+    fn chunk_bytes(&self) -> usize {
+        CHUNK_FRAMES * self.format.frame_bytes()
+    }
+
     /// Adds audio; returns how many bytes of the oldest had to be dropped.
     pub(super) fn push(&mut self, audio: &[u8]) -> usize {
         self.pending.extend(audio);
-        cap(&mut self.pending, MAX_PENDING)
+        let most = MAX_PENDING_SECONDS * self.format.byte_rate();
+        cap(&mut self.pending, most)
     }
 
     /// True when a whole message waits.
     pub(super) fn ready(&self) -> bool {
-        self.pending.len() >= CHUNK
+        self.pending.len() >= self.chunk_bytes()
     }
 
     /// Makes a whole message of what waits, with silence behind it.
     pub(super) fn pad(&mut self) {
-        let length = self.pending.len().max(1).next_multiple_of(CHUNK);
-        self.pending.resize(length, self.silence);
+        let length = self
+            .pending
+            .len()
+            .max(1)
+            .next_multiple_of(self.chunk_bytes());
+        self.pending.resize(length, self.format.silence());
     }
 
     /// The next message.
     pub(super) fn chunk(&mut self) -> Bytes {
-        let length = self.pending.len().min(CHUNK);
+        let length = self.pending.len().min(self.chunk_bytes());
         let chunk: Vec<u8> = self.pending.drain(..length).collect();
         self.total += chunk.len() as u64;
         self.sent.extend(&chunk);
-        cap(&mut self.sent, MAX_SENT);
+        cap(&mut self.sent, MAX_SENT_SECONDS * self.format.byte_rate());
         chunk.into()
     }
 
     /// The service has transcribed this connection's audio up to here.
     pub(super) fn transcribed(&mut self, seconds: f64) {
-        let done = (seconds.max(0.0) * f64::from(SAMPLE_RATE)) as u64;
-        let open = usize::try_from(self.total.saturating_sub(done)).unwrap_or(usize::MAX);
+        let done = (seconds.max(0.0) * self.format.byte_rate() as f64) as u64;
+        let whole =
+            done - done % (self.format.byte_rate() as u64 / u64::from(self.format.sample_rate()));
+        let open = usize::try_from(self.total.saturating_sub(whole)).unwrap_or(usize::MAX);
         cap(&mut self.sent, open);
     }
 
@@ -77,7 +87,8 @@ impl Feed {
         pending.append(&mut self.pending);
         self.pending = pending;
         self.total = 0;
-        cap(&mut self.pending, MAX_PENDING)
+        let most = MAX_PENDING_SECONDS * self.format.byte_rate();
+        cap(&mut self.pending, most)
     }
 }
 

@@ -17,10 +17,10 @@ use tokio::time::timeout;
 
 use self::listener::Listener;
 use super::{Endpoint, encoding};
-use crate::audio::{Law, SAMPLE_RATE};
+use crate::audio::SpeechFormat;
 use crate::conversation::{Failure, Heard};
-use crate::io::rings::CallerReader;
 use crate::io::tls::Tls;
+use crate::io::transcode::CallerAudio;
 use crate::io::websocket::Target;
 use crate::ticket::CallId;
 
@@ -172,17 +172,11 @@ impl Ear {
     ///
     /// Must be called within a tokio runtime.
     #[must_use]
-    pub fn open(
-        &self,
-        law: Law,
-        caller: CallerReader,
-        events: mpsc::Sender<EarEvent>,
-    ) -> Listening {
+    pub fn open(&self, caller: CallerAudio, events: mpsc::Sender<EarEvent>) -> Listening {
         let (open, closed) = oneshot::channel();
         let listener = Box::new(Listener::new(
             &self.shared,
             self.call.clone(),
-            law,
             caller,
             events.clone(),
             closed,
@@ -207,11 +201,11 @@ impl Ear {
 }
 
 impl Settings {
-    fn url(&self, law: Law) -> Result<String, Failure> {
+    fn url(&self, format: SpeechFormat) -> Result<String, Failure> {
         let mut query = vec![
             ("model", self.model.clone()),
-            ("encoding", encoding(law).to_owned()),
-            ("sample_rate", SAMPLE_RATE.to_string()),
+            ("encoding", encoding(format).to_owned()),
+            ("sample_rate", format.sample_rate().to_string()),
             ("eot_threshold", self.eot_threshold.to_string()),
             ("eot_timeout_ms", self.eot_timeout_ms.to_string()),
         ];

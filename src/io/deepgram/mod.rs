@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Sleep;
 
 use super::clock;
-use crate::audio::Law;
+use crate::audio::{Law, SpeechFormat};
 use crate::conversation::Failure;
 
 /// An account at one address.
@@ -65,11 +65,12 @@ fn with_scheme(mut url: Url, plain: &str, secure: &str) -> Result<String, Failur
     Ok(url.into())
 }
 
-/// The service's name for a law.
-fn encoding(law: Law) -> &'static str {
-    match law {
-        Law::Mu => "mulaw",
-        Law::A => "alaw",
+/// The service's name for a form of speech.
+fn encoding(format: SpeechFormat) -> &'static str {
+    match format {
+        SpeechFormat::G711(Law::Mu) => "mulaw",
+        SpeechFormat::G711(Law::A) => "alaw",
+        SpeechFormat::Linear16(_) => "linear16",
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::wire::{RenderBody, pieces};
 use super::{Endpoint, encoding};
-use crate::audio::{Law, SAMPLE_RATE};
+use crate::audio::SpeechFormat;
 use crate::conversation::Failure;
 use crate::io::tls::{self, Tls, TlsError};
 use crate::io::websocket::{failure_of_status, printable};
@@ -21,7 +21,7 @@ const PARTS: usize = 4;
 /// The longest a whole rendering may take.
 const WHOLE: Duration = Duration::from_secs(20);
 /// The most audio one text may become: two minutes. A longer answer is an error.
-const MAX_WHOLE: usize = 120 * SAMPLE_RATE as usize;
+const MAX_WHOLE_SECONDS: usize = 120;
 /// Patience for a new connection.
 const CONNECT: Duration = Duration::from_secs(2);
 
@@ -52,15 +52,19 @@ impl Renderer {
         &self.model
     }
 
-    /// Renders text part by part, as raw audio of this law. Dropping the receiver ends it; a
+    /// Renders text part by part, as raw audio of this form. Dropping the receiver ends it; a
     /// failure is the last part. Must be called within a tokio runtime.
     #[must_use]
-    pub fn start(&self, law: Law, text: &str) -> mpsc::Receiver<Result<Bytes, Failure>> {
+    pub fn start(
+        &self,
+        format: SpeechFormat,
+        text: &str,
+    ) -> mpsc::Receiver<Result<Bytes, Failure>> {
         let (parts, receiver) = mpsc::channel(PARTS);
         let (renderer, text) = (self.clone(), text.to_owned());
         tokio::spawn(async move {
             for piece in pieces(&text) {
-                if let Err(failure) = renderer.piece(law, piece, &parts).await {
+                if let Err(failure) = renderer.piece(format, piece, &parts).await {
                     // Nobody to tell when the utterance was given up.
                     let _ = parts.send(Err(failure)).await;
                     return;
@@ -74,13 +78,13 @@ impl Renderer {
     ///
     /// # Errors
     /// When the service refuses, fails, takes too long, or gives no audio.
-    pub async fn whole(&self, law: Law, text: &str) -> Result<Vec<u8>, Failure> {
-        let mut parts = self.start(law, text);
+    pub async fn whole(&self, format: SpeechFormat, text: &str) -> Result<Vec<u8>, Failure> {
+        let mut parts = self.start(format, text);
         let collecting = async {
             let mut audio = Vec::new();
             while let Some(part) = parts.recv().await {
                 audio.extend_from_slice(&part?);
-                if audio.len() > MAX_WHOLE {
+                if audio.len() > MAX_WHOLE_SECONDS * format.byte_rate() {
                     return Err(Failure::Unavailable("the audio has no end".to_owned()));
                 }
             }
@@ -97,14 +101,14 @@ impl Renderer {
 
     async fn piece(
         &self,
-        law: Law,
+        format: SpeechFormat,
         text: &str,
         parts: &mpsc::Sender<Result<Bytes, Failure>>,
     ) -> Result<(), Failure> {
         let query = [
             ("model", self.model.clone()),
-            ("encoding", encoding(law).to_owned()),
-            ("sample_rate", SAMPLE_RATE.to_string()),
+            ("encoding", encoding(format).to_owned()),
+            ("sample_rate", format.sample_rate().to_string()),
             ("container", "none".to_owned()),
         ];
         let url = self.endpoint.http("/v1/speak", &query)?;

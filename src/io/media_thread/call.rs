@@ -6,14 +6,16 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use crate::audio::FRAME_SAMPLES;
 use crate::audio::tone::Tone;
+use crate::audio::{Codec, FRAME_SAMPLES};
 use crate::conversation::UtteranceId;
 use crate::io::clock;
 use crate::io::media_socket::MediaPorts;
-use crate::io::rings::{AgentFrame, AgentReader, CallerWriter, Frame, RelayEnd};
+use crate::io::rings::{AgentFrame, AgentReader, CallerWriter, Frame, Item, RelayEnd};
 use crate::io::srtp::Dropped;
-use crate::rtp::session::{Channel, Event, Outgoing, Session};
+use crate::io::transcode::Looped;
+use crate::rtp::jitter_buffer::Played;
+use crate::rtp::session::{Channel, Event, Outgoing, Received, Session};
 
 use super::protection::Protection;
 use super::watch::Watch;
@@ -44,6 +46,7 @@ pub(super) enum Source {
     Relay(RelayEnd),
     Echo,
     Tone(Box<Tone>),
+    Looped(Looped),
 }
 
 /// The utterance whose last frame has not come yet.
@@ -142,24 +145,19 @@ impl Call {
         let mut frame = [0; FRAME_SAMPLES];
         let outgoing = match &mut self.source {
             Source::Echo => Outgoing::Echo,
+            Source::Tone(_) if self.session.codec().law().is_none() => Outgoing::Comfort,
             Source::Tone(tone) => {
                 tone.fill(&mut frame);
                 Outgoing::Audio(&frame)
             }
+            Source::Looped(tone) => {
+                let heard = tone.next_frame().map(|frame| (tone.codec(), frame));
+                relayed(heard, &self.session, &mut frame)
+            }
             Source::Relay(end) => {
                 let (session, lost) = (&mut self.session, &mut self.summary.keys_lost);
                 let heard = end.hear(|key| *lost += u64::from(!session.press(key)));
-                match heard {
-                    Some((law, audio)) => {
-                        let ours = session.audio_law();
-                        frame = padded(&audio, law.silence());
-                        for code in &mut frame {
-                            *code = law.convert(*code, ours);
-                        }
-                        Outgoing::Audio(&frame)
-                    }
-                    None => Outgoing::Comfort,
-                }
+                relayed(heard, session, &mut frame)
             }
             Source::Bridge { agent, .. } => {
                 let audio = if self.session.is_sending() {
@@ -167,13 +165,9 @@ impl Call {
                 } else {
                     None // on hold nothing is lost: the speech waits
                 };
-                match audio {
-                    Some(audio) => {
-                        frame = padded(&audio, self.session.audio_law().silence());
-                        Outgoing::Audio(&frame)
-                    }
-                    None => Outgoing::Comfort,
-                }
+                let codec = handed(&self.session);
+                let audio = audio.map(|audio| (codec, audio));
+                relayed(audio, &self.session, &mut frame)
             }
         };
         self.session.tick(outgoing, now);
@@ -188,26 +182,31 @@ impl Call {
 
     /// Gives on what was heard.
     fn hand_over(&mut self, buffer: &mut [u8], now: Instant) {
-        let law = self.session.audio_law();
+        let codec = handed(&self.session);
         match &mut self.source {
             Source::Bridge { caller, .. } => {
                 while let Some(received) = self.session.poll_frame(buffer, now) {
-                    caller.push(&buffer[..received.len]);
+                    caller.push_item(item(codec, &received, buffer));
                 }
             }
             Source::Relay(end) => {
                 while let Some(received) = self.session.poll_frame(buffer, now) {
-                    end.say(law, &buffer[..received.len]);
+                    end.say(codec, &buffer[..received.len]);
                 }
             }
-            Source::Tone(_) => while self.session.poll_frame(buffer, now).is_some() {},
+            Source::Tone(_) | Source::Looped(_) => {
+                while self.session.poll_frame(buffer, now).is_some() {}
+            }
             Source::Echo => {}
         }
         // What two people say to each other is not for the assistant, but its ear is kept awake.
         if let Some(Source::Bridge { caller, .. }) = self.parked.as_deref_mut()
             && caller.is_heard()
         {
-            caller.push(&[law.silence(); FRAME_SAMPLES]);
+            match codec {
+                Codec::G711(law) => caller.push(&[law.silence(); FRAME_SAMPLES]),
+                Codec::G722 | Codec::Opus => caller.push_item(Item::Silence),
+            }
         }
     }
 
@@ -388,7 +387,7 @@ impl Call {
             match source {
                 Source::Bridge { caller, .. } => summary.caller_frames_dropped = caller.dropped(),
                 Source::Relay(end) => summary.relay_dropped += end.dropped(),
-                Source::Echo | Source::Tone(_) => {}
+                Source::Echo | Source::Tone(_) | Source::Looped(_) => {}
             }
         }
         (summary, events)
@@ -437,6 +436,51 @@ fn next_frame(
         }
     }
     None
+}
+
+/// What audio is handed in and out in.
+fn handed(session: &Session) -> Codec {
+    let codec = session.codec();
+    codec
+        .law()
+        .map_or(codec, |_| Codec::G711(session.audio_law()))
+}
+
+/// What came in a tick, for who decodes it. In G.711 every frame is audio, concealed and silent ones too.
+fn item<'a>(codec: Codec, received: &Received, buffer: &'a [u8]) -> Item<'a> {
+    match received.played {
+        Played::Audio => Item::Heard(&buffer[..received.len]),
+        _ if codec.law().is_some() => Item::Heard(&buffer[..received.len]),
+        Played::Concealed => Item::Lost,
+        Played::Silence => Item::Silence,
+    }
+}
+
+/// What the assistant, another call or a recording has to say, in a codec that this call speaks; otherwise nothing.
+fn relayed<'a>(
+    heard: Option<(Codec, Frame)>,
+    session: &Session,
+    frame: &'a mut [u8; FRAME_SAMPLES],
+) -> Outgoing<'a> {
+    let Some((codec, audio)) = heard.filter(|(_, audio)| !audio.bytes().is_empty()) else {
+        return Outgoing::Comfort;
+    };
+    let length = audio.bytes().len();
+    match (codec, session.codec()) {
+        (Codec::G711(law), Codec::G711(_)) => {
+            let ours = session.audio_law();
+            *frame = padded(&audio, law.silence());
+            for code in frame.iter_mut() {
+                *code = law.convert(*code, ours);
+            }
+            Outgoing::Audio(frame)
+        }
+        (theirs, ours) if theirs == ours => {
+            frame[..length].copy_from_slice(audio.bytes());
+            Outgoing::Audio(&frame[..length])
+        }
+        _ => Outgoing::Comfort,
+    }
 }
 
 fn padded(audio: &Frame, silence: u8) -> [u8; FRAME_SAMPLES] {

@@ -15,29 +15,32 @@ fn cache(folder: &Path, model: &str) -> PromptCache {
 fn what_was_written_is_found_by_voice_text_and_law() {
     let folder = tempfile::tempdir().unwrap();
     let first = cache(&folder.path().join("prompts"), "aura-2-thalia-en");
-    let key = first.key("Hello.", Law::Mu);
+    let key = first.key("Hello.", SpeechFormat::G711(Law::Mu));
     write(&first.path(&key), &packed(&key, &[1, 2, 3])).unwrap();
 
     let again = cache(&folder.path().join("prompts"), "aura-2-thalia-en");
     assert_eq!(
-        again.get("Hello.", Law::Mu).as_deref(),
+        again.get("Hello.", SpeechFormat::G711(Law::Mu)).as_deref(),
         Some(&[1, 2, 3][..])
     );
-    assert_eq!(again.get("Hello.", Law::A), None);
-    assert_eq!(again.get("Hello", Law::Mu), None);
+    assert_eq!(again.get("Hello.", SpeechFormat::G711(Law::A)), None);
+    assert_eq!(again.get("Hello", SpeechFormat::G711(Law::Mu)), None);
     let other = cache(&folder.path().join("prompts"), "aura-2-orion-en");
-    assert_eq!(other.get("Hello.", Law::Mu), None);
+    assert_eq!(other.get("Hello.", SpeechFormat::G711(Law::Mu)), None);
 }
 
 #[test]
 fn a_prompt_is_read_from_disk_once() {
     let folder = tempfile::tempdir().unwrap();
     let cache = cache(folder.path(), "voice");
-    let key = cache.key("Hello.", Law::Mu);
+    let key = cache.key("Hello.", SpeechFormat::G711(Law::Mu));
     write(&cache.path(&key), &packed(&key, &[7])).unwrap();
-    assert!(cache.get("Hello.", Law::Mu).is_some());
+    assert!(cache.get("Hello.", SpeechFormat::G711(Law::Mu)).is_some());
     fs::remove_file(cache.path(&key)).unwrap();
-    assert_eq!(cache.get("Hello.", Law::Mu).as_deref(), Some(&[7][..]));
+    assert_eq!(
+        cache.get("Hello.", SpeechFormat::G711(Law::Mu)).as_deref(),
+        Some(&[7][..])
+    );
 }
 
 #[test]
@@ -68,11 +71,14 @@ fn the_hash_is_the_published_one() {
 
 #[test]
 fn the_last_words_are_short_and_sound() {
-    for law in [Law::Mu, Law::A] {
+    for law in [SpeechFormat::G711(Law::Mu), SpeechFormat::G711(Law::A)] {
         let audio = apology(law);
         assert!((24_000..64 * 1024).contains(&audio.len()), "3 s to 64 KiB");
         let silent = audio.iter().filter(|byte| **byte == law.silence()).count();
         assert!(silent < audio.len() / 2);
     }
-    assert_ne!(apology(Law::Mu), apology(Law::A));
+    assert_ne!(
+        apology(SpeechFormat::G711(Law::Mu)),
+        apology(SpeechFormat::G711(Law::A))
+    );
 }

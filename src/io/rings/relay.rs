@@ -4,7 +4,7 @@ use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
 use super::Frame;
-use crate::audio::Law;
+use crate::audio::{Codec, FRAME_SAMPLES};
 
 /// What may stand in one ring when a media thread wakes late and makes up for 200 ms, with keys among it. When full
 /// the newest is dropped and counted in [`RelayEnd::dropped`].
@@ -25,7 +25,7 @@ pub struct RelayEnd {
 /// What passes.
 #[derive(Clone, Copy)]
 enum Relayed {
-    Audio(Law, Frame),
+    Audio(Codec, Frame),
     Key(char),
 }
 
@@ -44,9 +44,14 @@ pub fn relay() -> (RelayEnd, RelayEnd) {
 }
 
 impl RelayEnd {
-    /// Passes on a frame that was heard.
-    pub fn say(&mut self, law: Law, audio: &[u8]) {
-        self.put(Relayed::Audio(law, Frame::new(audio)));
+    /// Passes on a frame that was heard; one without bytes was lost. What is longer than a frame may be is dropped
+    /// and counted: a part of a packet means nothing.
+    pub fn say(&mut self, codec: Codec, audio: &[u8]) {
+        if audio.len() > FRAME_SAMPLES {
+            self.dropped += 1;
+            return;
+        }
+        self.put(Relayed::Audio(codec, Frame::new(audio)));
     }
 
     /// Passes on a key that was pressed.
@@ -60,9 +65,9 @@ impl RelayEnd {
         }
     }
 
-    /// What is to be said in this tick, and in which law; keys that were pressed on the other side go to `press`.
+    /// What is to be said in this tick, and in which codec; keys that were pressed on the other side go to `press`.
     /// In the long run not more than one frame waits.
-    pub fn hear(&mut self, mut press: impl FnMut(char)) -> Option<(Law, Frame)> {
+    pub fn hear(&mut self, mut press: impl FnMut(char)) -> Option<(Codec, Frame)> {
         while self.into.occupied_len() > DEPTH {
             self.dropped += u64::from(self.next(&mut press).is_some());
         }
@@ -79,10 +84,21 @@ impl RelayEnd {
         self.next(&mut press).or(frame)
     }
 
-    fn next(&mut self, press: &mut impl FnMut(char)) -> Option<(Law, Frame)> {
+    /// The next frame that waits, for somebody who takes them all.
+    pub fn take(&mut self, mut press: impl FnMut(char)) -> Option<(Codec, Frame)> {
+        self.next(&mut press)
+    }
+
+    /// Whether the other side is held by somebody.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.out.read_is_held()
+    }
+
+    fn next(&mut self, press: &mut impl FnMut(char)) -> Option<(Codec, Frame)> {
         loop {
             match self.into.try_pop()? {
-                Relayed::Audio(law, frame) => return Some((law, frame)),
+                Relayed::Audio(codec, frame) => return Some((codec, frame)),
                 Relayed::Key(key) => press(key),
             }
         }

@@ -2,15 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use crate::audio::{Law, level};
+use crate::audio::{Codec, SpeechFormat};
+use crate::io::rings::Item;
+use crate::io::transcode;
 use crate::sandbox::tone_speech::{CHARACTER, Decoder, WORD_GAP};
 
 /// A pause between two lines of the far end.
 const LINE_GAP: Duration = Duration::from_millis(600);
 /// Silence after which speech that comes is a new spurt.
 const SPURT_GAP: Duration = Duration::from_millis(200);
-/// The longest silence that is put in place of what did not come; a longer one is a jump of the far end's clock.
-const MAX_GAP: u64 = 80_000;
+/// The longest silence in seconds that is put in place of what did not come; a longer one is a jump of the far end's
+/// clock.
+const MAX_GAP_SECONDS: u64 = 10;
+/// The mean square of some -50 dBm0.
+const SILENT_SQUARE: u64 = 2_590;
 /// Characters kept; a call's length bounds them at 25 a second, this is an hour of them. Later ones are dropped.
 const MAX_TEXT: usize = 90_000;
 
@@ -42,10 +47,13 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// The ear.
-#[derive(Debug)]
 pub(super) struct Ear {
     start: Instant,
-    law: Law,
+    codec: Codec,
+    /// Samples a second.
+    rate: u32,
+    /// None when the codec cannot be made; then nothing is heard.
+    wire: Option<transcode::Decoder>,
     decoder: Decoder,
     /// When the first sample came.
     begun: Option<Instant>,
@@ -64,11 +72,14 @@ pub(super) struct Ear {
 
 impl Ear {
     /// An ear of a call that began at `start`.
-    pub(super) fn new(law: Law, start: Instant) -> Self {
+    pub(super) fn new(codec: Codec, start: Instant) -> Self {
+        let rate = SpeechFormat::heard_in(codec).sample_rate();
         Self {
             start,
-            law,
-            decoder: Decoder::new(crate::audio::SAMPLE_RATE),
+            codec,
+            rate,
+            wire: transcode::Decoder::new(codec, rate).ok(),
+            decoder: Decoder::new(rate),
             begun: None,
             position: 0,
             skipped: 0,
@@ -82,22 +93,27 @@ impl Ear {
         }
     }
 
-    /// Takes a packet's audio, `position` samples after the far end's first. Gives the samples it stands
+    /// Takes a packet's audio, `position` ticks of the codec's clock after the far end's first. Gives the samples it stands
     /// for, silence in place of those that did not come included.
     pub(super) fn hear(&mut self, audio: &[u8], position: u64, now: Instant) -> Vec<i16> {
         self.begun.get_or_insert(now);
         let expected = self.position + self.skipped;
+        let position = position * u64::from(self.rate) / u64::from(self.codec.clock_rate());
         let mut gap = position.saturating_sub(expected);
-        if gap > MAX_GAP {
+        if gap > MAX_GAP_SECONDS * u64::from(self.rate) {
             self.skipped += gap;
             gap = 0;
         }
         let gap = usize::try_from(gap).unwrap_or(0);
         let mut samples = vec![0; gap];
-        samples.extend(audio.iter().map(|byte| self.law.decode(*byte)));
+        if let Some(wire) = &mut self.wire {
+            wire.decode(Item::Heard(audio), &mut samples);
+        }
         self.position += samples.len() as u64;
-        if !level::is_silent(self.law, audio) {
-            self.voice(now, audio.len());
+        let came = &samples[gap..];
+        if !is_silent(came) {
+            let length = came.len();
+            self.voice(now, length);
         }
         let mut heard = Vec::new();
         self.decoder.push(&samples, &mut heard);
@@ -116,7 +132,7 @@ impl Ear {
             self.onset = Some(now);
         }
         self.last_voice = Some(now);
-        self.voiced += Duration::from_secs(samples as u64) / crate::audio::SAMPLE_RATE;
+        self.voiced += Duration::from_secs(samples as u64) / self.rate;
     }
 
     fn character(&mut self, character: char, at: Duration) {
@@ -196,6 +212,14 @@ impl Ear {
         self.last_voice
             .is_some_and(|last| now.saturating_duration_since(last) <= SPURT_GAP)
     }
+}
+
+fn is_silent(samples: &[i16]) -> bool {
+    let squares = samples.iter().map(|sample| {
+        let sample = u64::from(sample.unsigned_abs());
+        sample * sample
+    });
+    squares.sum::<u64>() / (samples.len().max(1) as u64) < SILENT_SQUARE
 }
 
 /// Seconds, to the millisecond.

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 
 use super::ear::Ear;
-use crate::audio::{FRAME, FRAME_SAMPLES, Law, SAMPLE_RATE};
+use crate::audio::{Codec, FRAME, SpeechFormat};
 use crate::io::clock;
 use crate::io::srtp::{Srtp, WrongKeys};
+use crate::io::transcode;
 use crate::rtp::packet::MAX_PACKET;
 use crate::rtp::session::{Channel, Delivery, Outgoing, Session, Settings, Stream, Transmit};
 use crate::sandbox::tone_speech::{Encoder, TAIL};
@@ -20,6 +21,8 @@ use crate::sdp::{Direction, Negotiated};
 const PAIRS: usize = 64;
 /// Arrivals kept for the spacing: an hour of packets. Later ones are not measured.
 const MAX_ARRIVALS: usize = 180_000;
+/// Of Opus.
+const COMPLEXITY: u8 = 5;
 
 /// The media of the call.
 pub(super) struct Media {
@@ -34,12 +37,15 @@ pub(super) struct Media {
 struct Running {
     session: Session,
     srtp: Option<Srtp>,
-    law: Law,
+    /// Samples a second.
+    rate: u32,
+    /// None when the codec cannot be made; then nothing is said.
+    wire: Option<transcode::Encoder>,
     encoder: Encoder,
-    speech: Vec<u8>,
+    speech: Vec<i16>,
     /// Silence at the end of `speech`: it keeps the next words apart, and is none of ours.
     tail: usize,
-    /// Bytes of `speech` that have been sent.
+    /// Samples of `speech` that have been sent.
     sent: usize,
     begun: Instant,
     arrivals: Vec<Instant>,
@@ -92,7 +98,7 @@ impl Media {
         let stream = stream(agreed);
         let mut srtp = agreed.crypto.as_ref().map(Srtp::new).transpose()?;
         if let Some(running) = &mut self.running {
-            running.law = agreed.codec.law().unwrap_or(Law::Mu);
+            running.wire = encoder(agreed.codec, running.rate);
             running.session.update(stream, now);
             match (&mut running.srtp, &mut srtp) {
                 (Some(srtp), Some(next)) => srtp.replace(next),
@@ -105,11 +111,13 @@ impl Media {
         settings.delivery = Delivery::AsReceived;
         settings.first_sequence &= 0x7FFF; // a wrap at the very beginning could be missed (RFC 3711 §3.3.1)
         self.next_tick = now;
+        let rate = SpeechFormat::heard_in(agreed.codec).sample_rate();
         self.running = Some(Running {
             session: Session::new(settings, now),
             srtp,
-            law: agreed.codec.law().unwrap_or(Law::Mu),
-            encoder: Encoder::new(SAMPLE_RATE),
+            rate,
+            wire: encoder(agreed.codec, rate),
+            encoder: Encoder::new(rate),
             speech: Vec::new(),
             tail: 0,
             sent: 0,
@@ -135,10 +143,7 @@ impl Media {
             let mut samples = running.encoder.say(text);
             samples.extend(running.encoder.silence(TAIL));
             running.tail = running.encoder.silence(TAIL).len();
-            let law = running.law;
-            running
-                .speech
-                .extend(samples.iter().map(|sample| law.encode(*sample)));
+            running.speech.extend(samples);
         }
     }
 
@@ -253,13 +258,13 @@ impl Media {
         };
         let specification = hound::WavSpec {
             channels: 2,
-            sample_rate: SAMPLE_RATE,
+            sample_rate: running.rate,
             bits_per_sample: 16,
             sample_format: hound::SampleFormat::Int,
         };
         let mut writer = hound::WavWriter::create(path, specification)?;
         let before = running.theirs_after.unwrap_or_default().as_secs_f64();
-        let before = (before * f64::from(SAMPLE_RATE)) as usize;
+        let before = (before * f64::from(running.rate)) as usize;
         for index in 0..running.ours.len().max(running.theirs.len() + before) {
             let theirs = index
                 .checked_sub(before)
@@ -294,18 +299,22 @@ impl Running {
     }
 
     fn tick(&mut self, record: bool, now: Instant) {
-        let end = (self.sent + FRAME_SAMPLES).min(self.speech.len());
-        let frame = &self.speech[self.sent..end];
+        let whole = self.rate as usize / 50;
+        let end = (self.sent + whole).min(self.speech.len());
+        let mut frame = self.speech[self.sent..end].to_vec();
+        let silent = frame.is_empty();
+        frame.resize(whole, 0);
         if record {
-            let law = self.law;
-            self.ours.extend(frame.iter().map(|byte| law.decode(*byte)));
-            let silence = FRAME_SAMPLES - frame.len();
-            self.ours.extend(std::iter::repeat_n(0, silence));
+            self.ours.extend_from_slice(&frame);
         }
-        let outgoing = if frame.is_empty() || self.session.is_pressing() {
+        let mut packet = Vec::new();
+        if let (Some(wire), false) = (&mut self.wire, silent) {
+            wire.encode(&frame, |bytes| packet.extend_from_slice(bytes));
+        }
+        let outgoing = if packet.is_empty() || self.session.is_pressing() {
             Outgoing::Comfort
         } else {
-            Outgoing::Audio(frame)
+            Outgoing::Audio(&packet)
         };
         self.session.tick(outgoing, now);
         self.sent = end;
@@ -323,6 +332,11 @@ impl Running {
         }
         while self.session.poll_event().is_some() {}
     }
+}
+
+/// The machine at the caller's ear has time: it is no media thread, and has one call.
+fn encoder(codec: Codec, rate: u32) -> Option<transcode::Encoder> {
+    transcode::Encoder::new(codec, rate, COMPLEXITY).ok()
 }
 
 fn stream(agreed: &Negotiated) -> Stream {

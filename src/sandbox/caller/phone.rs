@@ -12,7 +12,7 @@ use super::media::{Datagram, Media};
 use super::report::{Report, Rtp};
 use super::wire::{Arrived, Trust, Wire};
 use super::{CallError, Options};
-use crate::audio::FRAME;
+use crate::audio::{Codec, FRAME};
 use crate::io::clock;
 use crate::sdp::{Local, Srtp};
 use crate::sip::endpoint::{self, Endpoint};
@@ -53,13 +53,10 @@ pub(super) async fn call(
     let mut endpoint = Endpoint::new(endpoint::Settings::default(), random);
     let id = endpoint.start_session();
     let now = clock::now();
-    let codec = options.codecs.first();
-    let law = codec
-        .and_then(|codec| codec.law())
-        .unwrap_or(crate::audio::Law::Mu);
+    let codec = options.codecs.first().copied().unwrap_or(Codec::PCMU);
     let mut phone = Phone {
         actor: Actor::new(&options.script, options.patience),
-        ear: Ear::new(law, now),
+        ear: Ear::new(codec, now),
         ladder: Ladder::new(now),
         start: now,
         wire,
@@ -240,10 +237,7 @@ impl Phone {
         match event {
             session::Event::Negotiated(agreed) => {
                 if self.confirmed.is_none() {
-                    self.ear = Ear::new(
-                        agreed.codec.law().unwrap_or(crate::audio::Law::Mu),
-                        self.start,
-                    );
+                    self.ear = Ear::new(agreed.codec, self.start);
                 }
                 if let Err(error) = self.media.agree(&agreed, now) {
                     self.fail(&error.to_string(), now);

@@ -113,6 +113,146 @@ fn telephone_events_need_an_offer_of_them() {
     assert!(answer_fails(&events));
 }
 
+/// Wideband first.
+fn wide() -> Local {
+    Local {
+        codecs: vec![Codec::Opus, Codec::G722, Codec::PCMA, Codec::PCMU],
+        ..local()
+    }
+}
+
+const OPUS: &str = "maxplaybackrate=16000;maxaveragebitrate=32000;useinbandfec=1;usedtx=1";
+
+#[test]
+fn our_own_order_decides_between_wide_and_narrow() {
+    let all = "a=rtpmap:96 opus/48000/2\r\n";
+    let narrow_first = Local {
+        codecs: vec![Codec::PCMU, Codec::PCMA, Codec::G722, Codec::Opus],
+        ..local()
+    };
+    let table = [
+        ("0 8 9 96", Codec::Opus, Codec::PCMU),
+        ("8 0 9 96", Codec::Opus, Codec::PCMA),
+        ("96 9 8", Codec::Opus, Codec::PCMA),
+        ("9 8 0", Codec::G722, Codec::PCMA),
+        ("8 0 9", Codec::G722, Codec::PCMA),
+        ("0 8", Codec::PCMU, Codec::PCMU),
+        ("8 0", Codec::PCMA, Codec::PCMA),
+        ("9", Codec::G722, Codec::G722),
+        ("96", Codec::Opus, Codec::Opus),
+    ];
+    for (formats, wide_first, narrow) in table {
+        let offered = audio(formats, all);
+        let taken = |local: &Local| answer(&offered, local).unwrap().1.codec;
+        assert_eq!(taken(&wide()), wide_first, "{formats}");
+        assert_eq!(taken(&narrow_first), narrow, "{formats}");
+    }
+}
+
+#[test]
+fn opus_is_answered_with_its_parameters_and_the_events_of_its_clock() {
+    let offered = audio(
+        "0 109 100 99",
+        "a=rtpmap:109 OPUS/48000/2\r\na=fmtp:109 maxplaybackrate=48000;stereo=1\r\n\
+         a=rtpmap:100 telephone-event/8000\r\na=rtpmap:99 telephone-event/48000\r\na=ptime:60\r\n",
+    );
+    let (answer, negotiated) = answer(&offered, &wide()).unwrap();
+    assert_eq!(negotiated.codec, Codec::Opus);
+    assert_eq!(
+        (negotiated.send_payload_type, negotiated.ptime_ms),
+        (109, 20)
+    );
+    assert_eq!(negotiated.telephone_event, Some((99, 99)));
+    let lines = format!(
+        "m=audio 30000 RTP/AVP 109 99\r\na=rtpmap:109 opus/48000/2\r\na=fmtp:109 {OPUS}\r\n\
+         a=rtpmap:99 telephone-event/48000\r\na=fmtp:99 0-15\r\na=ptime:20\r\na=maxptime:60\r\n"
+    );
+    assert!(answer.to_string().contains(&lines), "{answer}");
+}
+
+#[test]
+fn events_at_8000_are_taken_beside_opus_when_there_are_no_others() {
+    let lines = "a=rtpmap:109 opus/48000/2\r\na=rtpmap:100 telephone-event/8000\r\n";
+    let (_, negotiated) = answer(&audio("109 100", lines), &wide()).unwrap();
+    assert_eq!(negotiated.telephone_event, Some((100, 100)));
+    // But not the other way round.
+    let lines = "a=rtpmap:99 telephone-event/48000\r\n";
+    assert_eq!(taken(&audio("0 99", lines)).1.telephone_event, None);
+}
+
+#[test]
+fn opus_and_g722_are_taken_as_their_rfcs_describe_them_alone() {
+    for odd in [
+        "opus/48000",
+        "opus/48000/1",
+        "opus/16000/2",
+        "G722/16000",
+        "G722/8000/2",
+    ] {
+        let offered = audio("96", &format!("a=rtpmap:96 {odd}\r\n"));
+        assert!(answer(&offered, &wide()).is_err(), "{odd}");
+    }
+    let offered = audio("97", "a=rtpmap:97 G722/8000/1\r\n");
+    let (_, negotiated) = answer(&offered, &wide()).unwrap();
+    assert_eq!(
+        (negotiated.codec, negotiated.send_payload_type),
+        (Codec::G722, 97)
+    );
+}
+
+#[test]
+fn an_offer_of_all_codecs_is_exact_and_its_answer_picks_the_events() {
+    let ours = offer(&wide());
+    let lines = format!(
+        "m=audio 30000 RTP/AVP 111 9 8 0 101 102\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 {OPUS}\r\n\
+         a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n\
+         a=rtpmap:102 telephone-event/48000\r\na=fmtp:102 0-16\r\na=ptime:20\r\na=maxptime:60\r\n"
+    );
+    assert!(ours.to_string().contains(&lines), "{ours}");
+    let answer = audio(
+        "96 97 98",
+        "a=rtpmap:96 opus/48000/2\r\na=rtpmap:97 telephone-event/8000\r\n\
+         a=rtpmap:98 telephone-event/48000\r\n",
+    );
+    let negotiated = conclude(&ours, &answer).unwrap();
+    assert_eq!(negotiated.codec, Codec::Opus);
+    assert_eq!(
+        (
+            negotiated.send_payload_type,
+            negotiated.receive_payload_type
+        ),
+        (96, 111)
+    );
+    assert_eq!(negotiated.telephone_event, Some((98, 102)));
+    let narrow = conclude(
+        &ours,
+        &audio("9 97", "a=rtpmap:97 telephone-event/8000\r\n"),
+    )
+    .unwrap();
+    assert_eq!(
+        (narrow.codec, narrow.telephone_event),
+        (Codec::G722, Some((97, 101)))
+    );
+}
+
+#[test]
+fn what_was_agreed_on_goes_first_in_the_next_answer() {
+    let mut here = wide();
+    here.prefer(Codec::PCMU);
+    assert_eq!(
+        here.codecs,
+        [Codec::PCMA, Codec::PCMU, Codec::Opus, Codec::G722]
+    );
+    let again = audio("96 0 9", "a=rtpmap:96 opus/48000/2\r\n");
+    assert_eq!(answer(&again, &here).unwrap().1.codec, Codec::PCMU);
+    let dropped = audio("96 9", "a=rtpmap:96 opus/48000/2\r\n");
+    assert_eq!(answer(&dropped, &here).unwrap().1.codec, Codec::Opus);
+    let mut narrow = local();
+    narrow.prefer(Codec::PCMA);
+    assert_eq!(narrow, local());
+}
+
 fn answer_fails(offer: &SessionDescription) -> bool {
     answer(offer, &local()).is_err()
 }

@@ -216,12 +216,18 @@ impl Media {
         wanted.local.srtp = Srtp::default();
     }
 
-    /// A stance with our keys.
+    /// A stance with our keys, and the codec that stands before the others, unless others are wanted now.
     fn local(&self, stance: &Stance) -> Local {
-        Local {
+        let mut local = Local {
             srtp: self.srtp.clone(),
             ..stance.local.clone()
+        };
+        if let Some(agreed) = &self.agreed
+            && stance.local.codecs == self.stance.local.codecs
+        {
+            local.prefer(agreed.codec);
         }
+        local
     }
 
     /// Whether there is something to offer that is not on its way.

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use super::active::{Active, Source, part};
 use super::link::{Link, LinkEvent};
 use super::{Say, Shared, VoiceEvent};
-use crate::audio::{FRAME, Law};
+use crate::audio::FRAME;
 use crate::conversation::{Failure, Speech};
 use crate::io::clock;
 use crate::io::deepgram::Timer;
@@ -19,7 +19,8 @@ use crate::io::deepgram::cutter::{Cutter, Owner};
 use crate::io::deepgram::flush_budget::FlushBudget;
 use crate::io::deepgram::wire::{SpeakEvent, pieces};
 use crate::io::prompt_cache;
-use crate::io::rings::{AgentFrame, AgentWriter};
+use crate::io::rings::AgentFrame;
+use crate::io::transcode::{AgentAudio, Spoken};
 use crate::io::websocket::Received;
 use crate::ticket::CallId;
 
@@ -51,8 +52,7 @@ enum Event {
 pub(super) struct Speaker {
     shared: Arc<Shared>,
     call: CallId,
-    law: Law,
-    agent: AgentWriter,
+    agent: AgentAudio,
     events: mpsc::Sender<VoiceEvent>,
     queue: mpsc::Receiver<Say>,
     nudge: Arc<Notify>,
@@ -79,19 +79,17 @@ impl Speaker {
     pub(super) fn new(
         shared: &Arc<Shared>,
         call: CallId,
-        law: Law,
-        agent: AgentWriter,
+        agent: AgentAudio,
         events: mpsc::Sender<VoiceEvent>,
         queue: mpsc::Receiver<Say>,
         nudge: Arc<Notify>,
     ) -> Self {
-        let url = shared.settings.url(law);
+        let url = shared.settings.url(agent.format());
         Self {
             link: Link::open(shared, url.clone(), shared.settings.patience.connect),
             budget: FlushBudget::new(shared.settings.flushes_per_minute),
             shared: Arc::clone(shared),
             call,
-            law,
             epoch: agent.epoch(),
             agent,
             events,
@@ -205,7 +203,7 @@ impl Speaker {
         let owner = Owner {
             utterance: say.utterance,
             epoch: say.epoch,
-            law: self.law,
+            format: self.agent.format(),
         };
         let silent = self.sounding.is_none_or(|until| until <= clock::now());
         let cutter = Cutter::new(owner, silent && self.frames.is_empty());
@@ -218,7 +216,7 @@ impl Speaker {
             retried: false,
         };
         if let Speech::Prompt(text) = &active.say.speech
-            && let Some(audio) = self.shared.prompts.get(text, self.law)
+            && let Some(audio) = self.shared.prompts.get(text, self.agent.format())
         {
             self.count(&self.shared.counters.prompts);
             self.active = Some(active);
@@ -228,7 +226,8 @@ impl Speaker {
             let prompt = matches!(active.say.speech, Speech::Prompt(_));
             if prompt {
                 self.active = Some(active);
-                return self.whole(prompt_cache::apology(self.law)).await;
+                let apology = prompt_cache::apology(self.agent.format());
+                return self.whole(&apology).await;
             }
             let utterance = Some(active.say.utterance);
             return self.tell(VoiceEvent::Failed(utterance, failure)).await;
@@ -294,7 +293,8 @@ impl Speaker {
                 active.source = Source::Link;
             }
             Link::Up(_) => {
-                active.source = Source::Request(self.shared.renderer.start(self.law, text));
+                active.source =
+                    Source::Request(self.shared.renderer.start(self.agent.format(), text));
                 self.count(&self.shared.counters.requests);
             }
         }
@@ -369,7 +369,7 @@ impl Speaker {
             return;
         };
         let text = active.say.speech.text();
-        active.source = Source::Request(self.shared.renderer.start(self.law, text));
+        active.source = Source::Request(self.shared.renderer.start(self.agent.format(), text));
         active.skip = active.came;
         self.watchdog
             .restart(self.shared.settings.patience.first_byte);
@@ -418,11 +418,18 @@ impl Speaker {
         }
         let first = active.came == 0;
         active.came += audio.len();
-        active.cutter.push(audio, &mut self.frames);
+        let mut spoken = Vec::new();
+        active.cutter.push(audio, &mut spoken);
         let utterance = active.say.utterance;
+        self.take(spoken).await;
         if first {
             self.tell(VoiceEvent::Rendering(utterance)).await;
         }
+    }
+
+    /// Makes ready for the wire what was spoken.
+    async fn take(&mut self, spoken: Vec<Spoken>) {
+        self.frames.extend(self.agent.encode(spoken).await);
     }
 
     /// All audio of the utterance at hand is there.
@@ -432,7 +439,9 @@ impl Speaker {
         };
         self.strays = 0;
         let utterance = active.say.utterance;
-        let long = active.cutter.finish(&mut self.frames);
+        let mut spoken = Vec::new();
+        let long = active.cutter.finish(&mut spoken);
+        self.take(spoken).await;
         if active.came == 0 {
             self.tell(VoiceEvent::Rendering(utterance)).await;
         }

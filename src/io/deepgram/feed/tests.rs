@@ -1,8 +1,12 @@
 use super::*;
+use crate::audio::Law;
+
+/// Bytes of a message in G.711.
+const CHUNK: usize = 640;
 
 #[test]
 fn messages_are_whole_and_in_order() {
-    let mut feed = Feed::new(Law::Mu);
+    let mut feed = Feed::new(SpeechFormat::G711(Law::Mu));
     let audio: Vec<u8> = (0..1000u32).map(|n| (n % 251) as u8).collect();
     assert_eq!(feed.push(&audio), 0);
     assert!(feed.ready());
@@ -17,14 +21,14 @@ fn messages_are_whole_and_in_order() {
 
 #[test]
 fn silence_has_the_sound_of_its_law() {
-    let mut feed = Feed::new(Law::A);
+    let mut feed = Feed::new(SpeechFormat::G711(Law::A));
     feed.pad();
     assert_eq!(feed.chunk(), vec![0xD5; CHUNK]);
 }
 
 #[test]
 fn what_was_not_transcribed_is_sent_again() {
-    let mut feed = Feed::new(Law::Mu);
+    let mut feed = Feed::new(SpeechFormat::G711(Law::Mu));
     for letter in [1, 2, 3] {
         feed.push(&[letter; CHUNK]);
         feed.chunk();
@@ -42,7 +46,7 @@ fn what_was_not_transcribed_is_sent_again() {
 
 #[test]
 fn a_wild_time_of_the_service_does_no_harm() {
-    let mut feed = Feed::new(Law::Mu);
+    let mut feed = Feed::new(SpeechFormat::G711(Law::Mu));
     feed.push(&[1; CHUNK]);
     feed.chunk();
     for seconds in [f64::NAN, -1.0, f64::NEG_INFINITY] {
@@ -58,7 +62,7 @@ fn a_wild_time_of_the_service_does_no_harm() {
 
 #[test]
 fn too_much_drops_the_oldest() {
-    let mut feed = Feed::new(Law::Mu);
+    let mut feed = Feed::new(SpeechFormat::G711(Law::Mu));
     assert_eq!(feed.push(&vec![1; MAX_PENDING]), 0);
     assert_eq!(feed.push(&[2; CHUNK]), CHUNK);
     assert_eq!(feed.pending.len(), MAX_PENDING);

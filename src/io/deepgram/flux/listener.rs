@@ -8,15 +8,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::{Counters, EarEvent, Shared};
-use crate::audio::Law;
 use crate::conversation::{Failure, Heard};
 use crate::io::clock;
 use crate::io::deepgram::feed::{CHUNK_FRAMES, Feed};
 use crate::io::deepgram::turn::Turns;
 use crate::io::deepgram::wire::{Control, Listen};
 use crate::io::deepgram::{Timer, jittered};
-use crate::io::rings::CallerReader;
 use crate::io::tls::Tls;
+use crate::io::transcode::CallerAudio;
 use crate::io::websocket::{self, Received, Socket, Target};
 use crate::ticket::CallId;
 
@@ -40,7 +39,7 @@ pub(super) struct Listener {
     shared: Arc<Shared>,
     call: CallId,
     url: Result<String, Failure>,
-    caller: CallerReader,
+    caller: CallerAudio,
     events: mpsc::Sender<EarEvent>,
     closed: oneshot::Receiver<()>,
     feed: Feed,
@@ -74,19 +73,18 @@ impl Listener {
     pub(super) fn new(
         shared: &Arc<Shared>,
         call: CallId,
-        law: Law,
-        caller: CallerReader,
+        caller: CallerAudio,
         events: mpsc::Sender<EarEvent>,
         closed: oneshot::Receiver<()>,
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
             call,
-            url: shared.settings.url(law),
+            url: shared.settings.url(caller.format()),
+            feed: Feed::new(caller.format()),
             caller,
             events,
             closed,
-            feed: Feed::new(law),
             turns: Turns::default(),
             sequence: None,
             replaced: None,
@@ -342,7 +340,7 @@ impl Listener {
 }
 
 /// Waits for a message's worth of the caller's audio; false when there will be none. Cancel-safe.
-async fn hear(caller: &mut CallerReader, feed: &mut Feed, counters: &Counters) -> bool {
+async fn hear(caller: &mut CallerAudio, feed: &mut Feed, counters: &Counters) -> bool {
     let mut audio = Vec::new();
     let more = caller.read(CHUNK_FRAMES, &mut audio).await;
     let dropped = feed.push(&audio);

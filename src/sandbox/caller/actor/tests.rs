@@ -1,5 +1,5 @@
 use super::*;
-use crate::audio::Law;
+use crate::audio::{Codec, Law};
 use crate::io::clock;
 use crate::sandbox::caller::script::parse_script;
 use crate::sandbox::tone_speech::encode;
@@ -22,7 +22,7 @@ impl Stage {
         let now = clock::now();
         Self {
             actor: Actor::new(&parse_script(script).unwrap(), Duration::from_secs(5)),
-            ear: Ear::new(Law::Mu, now),
+            ear: Ear::new(Codec::PCMU, now),
             now,
             position: 0,
             busy: Duration::ZERO,

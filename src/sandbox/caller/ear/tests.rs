@@ -1,4 +1,5 @@
 use super::*;
+use crate::audio::Law;
 use crate::io::clock;
 use crate::sandbox::tone_speech::encode;
 
@@ -14,7 +15,7 @@ fn play(ear: &mut Ear, samples: &[i16], position: &mut u64, now: &mut Instant) {
 #[test]
 fn words_become_lines_with_times() {
     let start = clock::now();
-    let mut ear = Ear::new(Law::A, start);
+    let mut ear = Ear::new(Codec::PCMA, start);
     let (mut position, mut now) = (0, start + Duration::from_secs(2));
     play(&mut ear, &encode("hello there."), &mut position, &mut now);
     play(&mut ear, &encode("how are you?"), &mut position, &mut now);
@@ -37,7 +38,7 @@ fn words_become_lines_with_times() {
 #[test]
 fn words_are_found_once_each() {
     let start = clock::now();
-    let mut ear = Ear::new(Law::A, start);
+    let mut ear = Ear::new(Codec::PCMA, start);
     let (mut position, mut now) = (0, start);
     play(
         &mut ear,
@@ -55,7 +56,7 @@ fn words_are_found_once_each() {
 #[test]
 fn speech_is_told_from_silence() {
     let start = clock::now();
-    let mut ear = Ear::new(Law::A, start);
+    let mut ear = Ear::new(Codec::PCMA, start);
     let (mut position, mut now) = (0, start);
     play(&mut ear, &[0; 1_600], &mut position, &mut now);
     assert_eq!((ear.onset(), ear.is_speaking(now)), (None, false));
@@ -71,7 +72,7 @@ fn speech_is_told_from_silence() {
 #[test]
 fn what_did_not_come_is_silence_and_a_jump_is_not() {
     let start = clock::now();
-    let mut ear = Ear::new(Law::A, start);
+    let mut ear = Ear::new(Codec::PCMA, start);
     let silence = [Law::A.silence(); 160];
     assert_eq!(ear.hear(&silence, 0, start).len(), 160);
     assert_eq!(ear.hear(&silence, 480, start).len(), 480);

@@ -1,0 +1,128 @@
+//! The caller ring, and what must be done to its items before the ear can take them.
+
+use tokio::sync::oneshot;
+
+use super::{Decoder, Place, Transcoder, job};
+use crate::audio::speech_format::{SpeechFormat, linear};
+use crate::audio::{Codec, Law};
+use crate::io::rings::{CallerReader, Items};
+
+/// What came of the caller, in the form that the ear takes.
+pub struct CallerAudio {
+    ring: CallerReader,
+    format: SpeechFormat,
+    decoding: Option<Decoding>,
+}
+
+/// The decoder is here, or with the pool.
+struct Decoding {
+    codec: Codec,
+    place: Place,
+    decoder: Option<Decoder>,
+    /// Taken from the ring, not yet given to the pool.
+    items: Items,
+    answer: Option<oneshot::Receiver<(Decoder, Vec<u8>)>>,
+}
+
+impl CallerAudio {
+    /// A call in G.711: nothing is done to it.
+    #[must_use]
+    pub fn g711(law: Law, ring: CallerReader) -> Self {
+        Self {
+            ring,
+            format: SpeechFormat::G711(law),
+            decoding: None,
+        }
+    }
+
+    /// A call in any codec.
+    ///
+    /// # Errors
+    /// When there is no decoder to be had.
+    pub fn open(transcoder: &Transcoder, codec: Codec, ring: CallerReader) -> Result<Self, String> {
+        if let Codec::G711(law) = codec {
+            return Ok(Self::g711(law, ring));
+        }
+        let format = SpeechFormat::heard_in(codec);
+        let decoding = Decoding {
+            codec,
+            place: transcoder.place(),
+            decoder: Some(Decoder::new(codec, format.sample_rate())?),
+            items: Items::default(),
+            answer: None,
+        };
+        Ok(Self {
+            ring,
+            format,
+            decoding: Some(decoding),
+        })
+    }
+
+    /// The form of what is read.
+    #[must_use]
+    pub fn format(&self) -> SpeechFormat {
+        self.format
+    }
+
+    /// Waits until `frames` items are there (or the stream has ended), then appends all that is there to `audio`.
+    /// Returns false when the writer is gone and nothing is left. Cancel-safe.
+    pub async fn read(&mut self, frames: usize, audio: &mut Vec<u8>) -> bool {
+        let Some(decoding) = &mut self.decoding else {
+            return self.ring.read(frames, audio).await;
+        };
+        if decoding.answer.is_none()
+            && decoding.items.is_empty()
+            && !self.ring.read_items(frames, &mut decoding.items).await
+        {
+            return false;
+        }
+        decoding.give(self.format.sample_rate()).await;
+        decoding.take(audio).await;
+        true
+    }
+}
+
+impl Decoding {
+    /// Gives what was taken from the ring to the pool.
+    async fn give(&mut self, rate: u32) {
+        if self.answer.is_some() || self.items.is_empty() {
+            return;
+        }
+        let Some(permit) = self.place.room().await else {
+            self.items = Items::default(); // the pool is gone, and so is the daemon
+            return;
+        };
+        let decoder = self.decoder.take();
+        let Some(mut decoder) = decoder.or_else(|| Decoder::new(self.codec, rate).ok()) else {
+            self.items = Items::default();
+            return;
+        };
+        let items = core::mem::take(&mut self.items);
+        let counters = self.place.counters.clone();
+        let (job, answer) = job(move || {
+            let mut samples = Vec::new();
+            let before = decoder.undecodable();
+            for item in items.iter() {
+                decoder.decode(item, &mut samples);
+            }
+            let after = decoder.undecodable();
+            counters.count_undecodable(after - before);
+            (decoder, linear(&samples))
+        });
+        permit.send(job);
+        self.answer = Some(answer);
+    }
+
+    /// Takes what the pool has done.
+    async fn take(&mut self, audio: &mut Vec<u8>) {
+        let Some(answer) = &mut self.answer else {
+            return;
+        };
+        let done = answer.await;
+        self.answer = None;
+        if let Ok((decoder, decoded)) = done {
+            self.decoder = Some(decoder); // or it broke, and a new one goes on
+            audio.extend_from_slice(&decoded);
+        }
+    }
+}
