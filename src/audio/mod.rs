@@ -1,5 +1,6 @@
 //! Telephone audio as values: G.711, levels, tones. Mono, 8000 samples a second.
 
+pub mod comfort_noise;
 pub mod g711;
 pub mod level;
 pub mod plc;

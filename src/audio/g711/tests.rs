@@ -125,3 +125,85 @@ fn conversion_keeps_the_sound() {
         }
     }
 }
+
+/// One half of a law as the recommendation states it, independent of our code: decision values in segments of
+/// even steps; the value of a code is the middle of its interval, that of µ-law's first is zero.
+struct Standard {
+    /// Where each interval begins; the last ends at the overload point.
+    decisions: Vec<i32>,
+    /// 16-bit samples to a unit.
+    unit: i32,
+}
+
+impl Standard {
+    fn of(law: Law) -> Self {
+        let (mut decisions, unit) = match law {
+            Law::Mu => (vec![0, 1], 4),
+            Law::A => (vec![0], 8),
+        };
+        let segments: [(usize, i32); 8] = match law {
+            Law::Mu => {
+                core::array::from_fn(|segment| (if segment == 0 { 15 } else { 16 }, 2 << segment))
+            }
+            Law::A => core::array::from_fn(|segment| (16, 2 << segment.saturating_sub(1))),
+        };
+        for (intervals, step) in segments {
+            for _ in 0..intervals {
+                decisions.push(decisions.last().unwrap() + step);
+            }
+        }
+        Self { decisions, unit }
+    }
+
+    /// Which interval holds a sample. Sixteen bits stand for the stretch from their number to the next one, whose
+    /// middle lies on no decision value: so doubled and one more.
+    fn interval(&self, sample: i16) -> usize {
+        let doubled = (2 * i32::from(sample) + 1).abs();
+        let above = |decision: &&i32| doubled > **decision * self.unit * 2;
+        self.decisions[1..128].iter().filter(above).count()
+    }
+
+    fn value(&self, law: Law, interval: usize) -> i32 {
+        if law == Law::Mu && interval == 0 {
+            return 0;
+        }
+        (self.decisions[interval] + self.decisions[interval + 1]) * self.unit / 2
+    }
+}
+
+/// Table 1b and 2b: the character signal before inversion is the interval's number; positive values have the
+/// first bit set. A-law inverts the even bits, µ-law all but the sign's.
+fn character(law: Law, interval: usize, negative: bool) -> u8 {
+    let sign = if negative { 0 } else { 0x80 };
+    let number = u8::try_from(interval).unwrap();
+    match law {
+        Law::A => (sign | number) ^ 0x55,
+        Law::Mu => sign | (number ^ 0x7F),
+    }
+}
+
+#[test]
+fn all_codes_and_all_samples_are_exact() {
+    for (law, overload) in [(Law::Mu, 8159), (Law::A, 4096)] {
+        let standard = Standard::of(law);
+        assert_eq!(standard.decisions.len(), 129);
+        assert_eq!(standard.decisions[128], overload);
+        for sample in i16::MIN..=i16::MAX {
+            let wanted = character(law, standard.interval(sample), sample < 0);
+            assert_eq!(law.encode(sample), wanted, "{law:?} {sample}");
+        }
+        for interval in 0..128 {
+            let value = standard.value(law, interval);
+            let (positive, negative) = (
+                character(law, interval, false),
+                character(law, interval, true),
+            );
+            assert_eq!(i32::from(law.decode(positive)), value, "{law:?} {interval}");
+            assert_eq!(
+                i32::from(law.decode(negative)),
+                -value,
+                "{law:?} {interval}"
+            );
+        }
+    }
+}
