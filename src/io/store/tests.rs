@@ -222,6 +222,19 @@ async fn a_reader_who_comes_after_a_later_record_sees_it_in_order() {
 }
 
 #[tokio::test]
+async fn what_nobody_awaits_is_written_by_itself() {
+    let disk = Disk::new();
+    let store = disk.open();
+    store.record_later(id("c1"), started());
+    let written = async {
+        while store.health().commits == 0 || store.health().waiting > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(seconds(20), written).await.unwrap();
+}
+
+#[tokio::test]
 async fn recovery_ends_open_calls_once_and_files_their_tickets() {
     let disk = Disk::new();
     {
