@@ -284,10 +284,16 @@ fn tls_line(lab: &Lab, host: u8, shown: &Shown) -> toml::Value {
         }
     });
     let authorities = lab.dir.path().join(format!("{}.pem", shown.name));
-    let foreign = rcgen::generate_simple_self_signed(Vec::new()).expect("a certificate");
+    let mut params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+    let name = "somebody else";
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let foreign = params.self_signed(&key).expect("an authority");
     let pem = match shown.trusted {
         true => authority.pem(),
-        false => foreign.cert.pem(),
+        false => foreign.pem(),
     };
     std::fs::write(&authorities, pem).expect("written");
     let text = format!(
