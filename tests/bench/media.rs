@@ -37,6 +37,21 @@ struct Far {
     _events: mpsc::Receiver<MediaEvent>,
 }
 
+/// G.711 both ways.
+pub(super) fn stream(remote: SocketAddr) -> Stream {
+    Stream {
+        codec: Codec::G711(Law::Mu),
+        send_payload_type: 0,
+        receive_payload_type: 0,
+        telephone_event: None,
+        ptime_ms: 20,
+        remote: Some(remote),
+        remote_rtcp: None,
+        sends: true,
+        receives: true,
+    }
+}
+
 impl Far {
     fn call(media: &MediaHandle, pool: &PortPool, id: u64) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
@@ -45,19 +60,8 @@ impl Far {
         let ports = pool.allocate(clock::now()).expect("a pair is free");
         let to = ports.rtp.local_addr().expect("it is bound");
         let (sender, events) = mpsc::channel(EVENTS);
-        let stream = Stream {
-            codec: Codec::G711(Law::Mu),
-            send_payload_type: 0,
-            receive_payload_type: 0,
-            telephone_event: None,
-            ptime_ms: 20,
-            remote: Some(socket.local_addr().expect("it is bound")),
-            remote_rtcp: None,
-            sends: true,
-            receives: true,
-        };
         let session = session::Settings::new(
-            stream,
+            stream(socket.local_addr().expect("it is bound")),
             "box@127.0.0.1".to_owned(),
             clock::wallclock(),
             clock::seed(),
@@ -144,8 +148,8 @@ fn quantile(sorted: &[i64], share: f64) -> f64 {
 #[ignore = "takes twenty seconds and measures"]
 fn departure_error() {
     let media = MediaThread::start(Settings {
-        threads: 1,
         realtime: true,
+        ..Settings::default()
     })
     .expect("threads start");
     let pool = PortPool::new(
