@@ -1,5 +1,7 @@
 //! One second of samples by place, each present or not.
 
+use core::ops::Range;
+
 use crate::audio::{Law, level};
 
 use super::FRAME_SAMPLES;
@@ -28,14 +30,17 @@ impl Ring {
 
     /// Stores samples; false when all of them were there.
     pub(super) fn write(&mut self, place: u64, payload: &[u8]) -> bool {
-        let mut any = false;
-        for (offset, &sample) in payload.iter().enumerate() {
-            let index = index(place + offset as u64);
-            any |= !self.present[index];
-            self.present[index] = true;
-            self.samples[index] = sample;
+        let mut complete = true;
+        let mut from = 0;
+        for run in runs(place, payload.len()) {
+            let part = &payload[from..from + run.len()];
+            let present = &mut self.present[run.clone()];
+            complete &= present.iter().fold(true, |all, one| all & one);
+            present.fill(true);
+            self.samples[run].copy_from_slice(part);
+            from += part.len();
         }
-        any
+        !complete
     }
 
     pub(super) fn has(&self, place: u64) -> bool {
@@ -60,15 +65,19 @@ impl Ring {
 
     /// Moves out what is present without a gap; gives the number of samples.
     pub(super) fn take(&mut self, place: u64, buffer: &mut [u8]) -> usize {
-        for (offset, sample) in buffer.iter_mut().enumerate() {
-            let index = index(place + offset as u64);
-            if !self.present[index] {
-                return offset;
+        let mut taken = 0;
+        for run in runs(place, buffer.len()) {
+            let present = &mut self.present[run.clone()];
+            let count = present.iter().position(|one| !one).unwrap_or(run.len());
+            present[..count].fill(false);
+            let samples = &self.samples[run.start..run.start + count];
+            buffer[taken..taken + count].copy_from_slice(samples);
+            taken += count;
+            if count < run.len() {
+                break;
             }
-            self.present[index] = false;
-            *sample = self.samples[index];
         }
-        buffer.len()
+        taken
     }
 
     pub(super) fn discard(&mut self, place: u64, samples: u64) {
@@ -92,4 +101,12 @@ impl Ring {
 
 fn index(place: u64) -> usize {
     (place % CAPACITY) as usize
+}
+
+/// Where so many samples from a place on stand: one stretch, or two around the end. Not more than the capacity.
+fn runs(place: u64, length: usize) -> [Range<usize>; 2] {
+    let (start, capacity) = (index(place), CAPACITY as usize);
+    let length = length.min(capacity);
+    let first = length.min(capacity - start);
+    [start..start + first, 0..length - first]
 }
