@@ -85,8 +85,8 @@ fn stream(socket: &UdpSocket) -> Stream {
 #[test]
 fn a_running_stream_allocates_nothing() {
     let media = MediaThread::start(Settings {
-        threads: 1,
         realtime: false,
+        ..Settings::default()
     })
     .expect("threads start");
     let pool = PortPool::new(

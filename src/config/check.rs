@@ -15,7 +15,7 @@ mod transfer;
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// More than one box is meant for (a call costs about 100 kbit/s and three connections).
-const CALLS_MAX: usize = 1000;
+const CALLS_MAX: usize = 4000;
 
 /// Collects what is wrong.
 #[derive(Default)]
@@ -193,7 +193,13 @@ fn calls_and_media(config: &Config, findings: &mut Findings) {
         calls.drain_limit,
         Duration::ZERO..=seconds(3600),
     );
-    findings.range("media.threads", &media.threads, &(1..=16));
+    if let Some(threads) = media.threads {
+        findings.range("media.threads", &threads, &(1..=16));
+    }
+    for cpu in &media.cpus {
+        findings.range("media.cpus", cpu, &(0..=1023));
+    }
+    findings.range("media.dscp", &media.dscp, &(0..=63));
     findings.range("media.codec_threads", &media.codec_threads, &(1..=16));
     if let Some(complexity) = &media.opus_complexity {
         findings.range("media.opus_complexity", complexity, &(0..=10));

@@ -97,8 +97,8 @@ pub struct Media {
     pub ports: PortRange,
     /// The address to send and receive audio on; the signalling's own when absent.
     pub address: Option<IpAddr>,
-    /// Media threads.
-    pub threads: usize,
+    /// Media threads; chosen by `calls.max` when absent.
+    pub threads: Option<usize>,
     /// Give up when no audio came after the answer for this long.
     #[serde(with = "duration")]
     pub timeout_initial: Duration,
@@ -111,6 +111,10 @@ pub struct Media {
     pub codec_threads: usize,
     /// How much the encoder of Opus tries, 0 to 10; by the machine when absent.
     pub opus_complexity: Option<u8>,
+    /// Processors that the media threads stay on, one each in turn; none means any.
+    pub cpus: Vec<usize>,
+    /// The code point that voice packets are marked with (RFC 2474); 0 is none.
+    pub dscp: u8,
 }
 
 impl Default for Media {
@@ -121,12 +125,14 @@ impl Default for Media {
                 last: 10_999,
             },
             address: None,
-            threads: 1,
+            threads: None,
             timeout_initial: Duration::from_secs(15),
             timeout_running: Duration::from_secs(30),
             realtime: true,
             codec_threads: 1,
             opus_complexity: None,
+            cpus: Vec::new(),
+            dscp: 46,
         }
     }
 }

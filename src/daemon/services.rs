@@ -42,6 +42,10 @@ use crate::ticket::TicketPolicy;
 /// How long the kept HTTP connections to the helpdesk may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// Calls that one media thread is given where the configuration leaves it open: two thirds of what a core carries
+/// (`tests/bench`).
+const CALLS_OF_A_THREAD: usize = 800;
+
 /// Flushes that Deepgram allows one connection within 60 s.
 const FLUSHES_PER_MINUTE: usize = 20;
 
@@ -321,12 +325,21 @@ pub(super) fn desk(
 
 fn start_media(config: &Config) -> anyhow::Result<MediaHandle> {
     let settings = media_thread::Settings {
-        threads: config.media.threads,
+        threads: media_threads(config),
         realtime: config.media.realtime,
+        cpus: config.media.cpus.clone(),
     };
     let media = MediaThread::start(settings).context("the media thread does not start")?;
-    let Realtime { scheduling, memory } = media.realtime();
-    log::info!(SCHEDULING:? = scheduling, MEMORY:? = memory; "the media thread runs");
+    let Realtime {
+        scheduling,
+        memory,
+        affinity,
+        threads,
+    } = media.realtime();
+    log::info!(
+        THREADS = threads, SCHEDULING:% = scheduling, MEMORY:% = memory, AFFINITY:% = affinity;
+        "the media threads run"
+    );
     Ok(media)
 }
 
@@ -348,6 +361,14 @@ fn opus_complexity() -> u8 {
     }
 }
 
+/// As many as carry the calls, but one processor is left for everything else.
+fn media_threads(config: &Config) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let chosen = config.calls.max.div_ceil(CALLS_OF_A_THREAD);
+    let most = processors.saturating_sub(1).max(1);
+    config.media.threads.unwrap_or(chosen.min(most))
+}
+
 /// Where the ports for audio are.
 pub(super) fn port_settings(config: &Config) -> media_socket::Settings {
     let listened = config.sip.listen_udp.iter().chain(&config.sip.listen_tcp);
@@ -357,13 +378,16 @@ pub(super) fn port_settings(config: &Config) -> media_socket::Settings {
     media_socket::Settings {
         first_port: config.media.ports.first,
         last_port: config.media.ports.last,
+        dscp: config.media.dscp,
         ..media_socket::Settings::new(address)
     }
 }
 
 fn ports(config: &Config) -> PortPool {
     let [seed, _] = clock::seed();
-    PortPool::new(port_settings(config), seed)
+    let pool = PortPool::new(port_settings(config), seed);
+    log::info!(DSCP = config.media.dscp, MARKED = pool.is_marked(); "the ports for audio are there");
+    pool
 }
 
 fn limits(config: &Config) -> Limits {

@@ -94,13 +94,22 @@ fn ports(services: &Services) -> Value {
 fn media(services: &Services) -> Value {
     let counters = services.media.counters();
     let micros = |share| counters.departure.quantile(share).as_micros();
+    let granted = services.media.realtime();
     json!({
+        "threads": granted.threads,
+        "scheduling": granted.scheduling.to_string(),
+        "memory": granted.memory.to_string(),
+        "affinity": granted.affinity.to_string(),
+        "marked": services.ports.is_marked(),
         "calls": counters.calls,
         "packets_in": counters.packets_in,
         "packets_out": counters.packets_out,
         "send_errors": counters.send_errors,
         "late_ticks": counters.late_ticks,
         "skipped_ticks": counters.skipped_ticks,
+        "skipped_frames": counters.skipped_frames,
+        "stalls": counters.stalls,
+        "worst_stall_ms": u64::try_from(counters.worst_stall.as_millis()).unwrap_or(u64::MAX),
         "underruns": counters.underruns,
         "events_dropped": counters.events_dropped,
         "queue_full": counters.queue_full,

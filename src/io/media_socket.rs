@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 
 use super::clock;
 
@@ -23,10 +23,12 @@ pub struct Settings {
     pub last_port: u16,
     /// How long a pair rests after use.
     pub quarantine: Duration,
+    /// The code point that packets are marked with (RFC 2474); 0 marks nothing.
+    pub dscp: u8,
 }
 
 impl Settings {
-    /// The usual range with the usual rest of two seconds.
+    /// The usual range with the usual rest of two seconds, marked for expedited forwarding.
     #[must_use]
     pub fn new(address: IpAddr) -> Self {
         Self {
@@ -34,6 +36,7 @@ impl Settings {
             first_port: 16_384,
             last_port: 32_767,
             quarantine: Duration::from_secs(2),
+            dscp: EXPEDITED,
         }
     }
 
@@ -134,6 +137,13 @@ impl PortPool {
         None
     }
 
+    /// Whether the system marks packets as the settings wish.
+    #[must_use]
+    pub fn is_marked(&self) -> bool {
+        let socket = UdpSocket::bind((self.settings.address, 0));
+        socket.is_ok_and(|socket| mark(&socket, self.settings.dscp))
+    }
+
     /// The pool as it is.
     #[must_use]
     pub fn usage(&self, now: Instant) -> PoolUsage {
@@ -161,7 +171,9 @@ impl PortPool {
     fn bind(&self, port: u16) -> io::Result<UdpSocket> {
         let socket = UdpSocket::bind(SocketAddr::new(self.settings.address, port))?;
         socket.set_nonblocking(true)?;
-        prefer(&socket, self.settings.address);
+        // Without the time of arrival jitter is measured by our own turns, and the voice still flows.
+        let _ = setsockopt(&socket, sockopt::ReceiveTimestampns, &true);
+        mark(&socket, self.settings.dscp); // without it the voice still flows
         Ok(socket)
     }
 }
@@ -236,16 +248,16 @@ impl Drop for Lease {
     }
 }
 
-/// Expedited forwarding for voice (RFC 3246, RFC 8325). Without it the voice still flows, so a refusal is no error.
-fn prefer(socket: &UdpSocket, address: IpAddr) {
-    let refused = if address.is_ipv4() {
-        setsockopt(socket, sockopt::Ipv4Tos, &EXPEDITED).is_err()
-    } else {
-        setsockopt(socket, sockopt::Ipv6TClass, &EXPEDITED).is_err()
-    };
-    if refused {
-        log::debug!("the system does not mark voice packets");
+/// Marks what a socket sends, in both families: an IPv6 socket may also speak to IPv4. Whether the system keeps it.
+fn mark(socket: &UdpSocket, dscp: u8) -> bool {
+    let class = i32::from(dscp) << 2; // the lower two bits are for congestion (RFC 3168)
+    let six = socket.local_addr().is_ok_and(|address| address.is_ipv6());
+    let four = setsockopt(socket, sockopt::Ipv4Tos, &class);
+    if six {
+        let asked = setsockopt(socket, sockopt::Ipv6TClass, &class);
+        return asked.is_ok() && getsockopt(socket, sockopt::Ipv6TClass) == Ok(class);
     }
+    four.is_ok() && getsockopt(socket, sockopt::Ipv4Tos) == Ok(class)
 }
 
 /// A panic while the lock was held leaves plain states behind, so they stay usable.
@@ -253,8 +265,8 @@ fn lock(pairs: &Mutex<Pairs>) -> MutexGuard<'_, Pairs> {
     pairs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// DSCP 46 in the upper six bits.
-const EXPEDITED: i32 = 0xB8;
+/// Expedited forwarding, as voice is marked (RFC 3246, RFC 8325).
+const EXPEDITED: u8 = 46;
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,13 @@
 //! The data plane: RTP at an absolute 20 ms pace on a thread of its own.
 //!
-//! A thread wakes every 5 ms, takes what all ready sockets hold, and ticks the calls whose turn it is:
-//! each call once in 20 ms, the calls spread over the four phases so that bursts stay small. On that
-//! path nothing allocates, locks or logs. Calls come and go through a bounded queue of commands; what a
-//! call leaves behind is taken apart by a second thread, the reaper.
+//! A thread wakes every 1 ms and gives the calls their turn that are due: each once in 20 ms, spread over twenty
+//! phases so that bursts stay small. In its turn a call takes what its socket holds, with the kernel's time of
+//! arrival, and says what is to be said. On that path nothing allocates, locks or logs. Calls come and go through a
+//! bounded queue of commands; what a call leaves behind is taken apart by one more thread, the attendant, which also
+//! says in the log what kept a media thread.
 //!
 //! ```text
-//!   MediaHandle --add/update/remove--> [commands] --> media thread --> [retired] --> reaper
+//!   MediaHandle --add/update/remove--> [commands] --> media thread --> [retired] --> attendant
 //!                                                      |    ^  |                        |
 //!                                  caller ring <-------+    |  +--- MediaEvent ----> call's task
 //!                                                      agent ring
@@ -18,7 +19,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use thiserror::Error;
@@ -34,12 +35,16 @@ use super::media_socket::MediaPorts;
 use super::rings::{AgentReader, CallerWriter, RelayEnd};
 use super::transcode::Looped;
 
+mod arrival;
+mod attendant;
 mod call;
 mod counters;
 mod engine;
 mod pacer;
 mod protection;
 mod realtime;
+mod roster;
+mod stalls;
 mod stream;
 mod watch;
 
@@ -49,15 +54,18 @@ pub use realtime::{Outcome, Realtime};
 use call::{Call, Source};
 use engine::Engine;
 use protection::Protection;
+use stalls::Stall;
 use watch::Watch;
 
 /// How the media threads are run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How many; calls are spread over them by id. At least one is started.
     pub threads: usize,
     /// Ask for `SCHED_FIFO` and locked memory. A refusal is reported, never fatal.
     pub realtime: bool,
+    /// The processors that the threads stay on, one each in turn; none: wherever the system has them run.
+    pub cpus: Vec<usize>,
 }
 
 impl Default for Settings {
@@ -65,6 +73,7 @@ impl Default for Settings {
         Self {
             threads: 1,
             realtime: true,
+            cpus: Vec::new(),
         }
     }
 }
@@ -141,6 +150,8 @@ pub struct Summary {
     pub underruns: u64,
     /// Frames of silence sent in these gaps.
     pub dry_frames: u64,
+    /// Frames left out because the media thread was more than a frame late; what was to be said came later.
+    pub skipped_frames: u64,
     /// Caller frames dropped because the ear was too slow.
     pub caller_frames_dropped: u64,
     /// Events dropped because the call's task was too slow.
@@ -167,7 +178,7 @@ pub struct QueueFull;
 pub struct MediaThread;
 
 impl MediaThread {
-    /// Starts the threads and the reaper.
+    /// Starts the threads and their attendant.
     ///
     /// # Errors
     /// When the system gives no thread, timer or epoll.
@@ -179,37 +190,34 @@ impl MediaThread {
             Outcome::NotAsked
         };
         let (retire, retired) = sync_channel(RETIRED);
-        let reaper = thread::Builder::new()
-            .name("media-reaper".to_owned())
-            .spawn(move || reap(&retired))?;
         let mut workers = Vec::new();
-        let mut scheduling = Outcome::NotAsked;
+        let mut reports = Vec::new();
         for number in 0..settings.threads.max(1) {
             let (commands, queue) = sync_channel(COMMANDS);
-            let mut engine = Engine::new(queue, retire.clone(), Arc::clone(&counters))?;
+            let mut engine = Engine::new(queue, retire.clone(), Arc::clone(&counters), number)?;
             let (report, reported) = sync_channel(REPORT);
+            let (realtime, cpus) = (settings.realtime, &settings.cpus);
+            let cpu = cpus.get(number % cpus.len().max(1)).copied();
             let thread = thread::Builder::new()
                 .name(format!("media-{number}"))
                 .spawn(move || {
-                    let outcome = if settings.realtime {
-                        realtime::raise_priority()
-                    } else {
-                        Outcome::NotAsked
-                    };
-                    drop(report.send(outcome));
+                    drop(report.send(realtime::prepare_thread(realtime, cpu)));
                     engine.run();
                 })?;
-            if let Ok(outcome) = reported.recv() {
-                scheduling = outcome;
-            }
+            reports.extend(reported.recv());
             workers.push(Worker { commands, thread });
         }
+        let threads = reports.iter().map(|report| report.thread).collect();
+        let counted = Arc::clone(&counters);
+        let attendant = thread::Builder::new()
+            .name("media-attendant".to_owned())
+            .spawn(move || attendant::attend(&retired, threads, &counted))?;
         Ok(MediaHandle {
             threads: Arc::new(Threads {
                 workers,
-                reaper: Some(reaper),
+                attendant: Some(attendant),
                 counters,
-                realtime: Realtime { scheduling, memory },
+                realtime: Realtime::new(&reports, memory),
             }),
         })
     }
@@ -329,7 +337,7 @@ impl MediaHandle {
 
 struct Threads {
     workers: Vec<Worker>,
-    reaper: Option<JoinHandle<()>>,
+    attendant: Option<JoinHandle<()>>,
     counters: Arc<MediaCounters>,
     realtime: Realtime,
 }
@@ -345,8 +353,8 @@ impl Drop for Threads {
             drop(commands); // the thread sees it at its next wake, and retires its calls
             drop(thread.join());
         }
-        if let Some(reaper) = self.reaper.take() {
-            drop(reaper.join());
+        if let Some(attendant) = self.attendant.take() {
+            drop(attendant.join());
         }
     }
 }
@@ -358,6 +366,9 @@ enum Command {
     Source(u64, Box<Source>),
     Resume(u64),
     Remove(u64),
+    /// Stand still for so long, as if the machine did.
+    #[cfg(test)]
+    Stall(std::time::Duration),
 }
 
 /// What a re-INVITE changes.
@@ -373,6 +384,10 @@ enum Retired {
     Change(Box<Change>),
     /// Rings that were replaced.
     Source(Box<Source>),
+    /// The thread was at work late: for the log.
+    Stall(Stall),
+    /// The first call after a rest has come.
+    Nothing,
 }
 
 impl From<CallMedia> for Call {
@@ -409,46 +424,18 @@ impl From<CallMedia> for Call {
     }
 }
 
-/// Takes retired calls apart: closes their sockets, tells their tasks.
-fn reap(retired: &Receiver<Retired>) {
-    while let Ok(retired) = retired.recv() {
-        let call = match retired {
-            Retired::Call(call) => call,
-            Retired::Change(change) => {
-                drop(change);
-                continue;
-            }
-            Retired::Source(source) => {
-                drop(source);
-                continue;
-            }
-        };
-        let id = call.id();
-        let (summary, events) = call.dissolve();
-        if summary.failed {
-            log::error!(MEDIA_ID = id; "the media of a call failed, the call loses its sound");
-        }
-        if events
-            .try_send(MediaEvent::Stopped(Box::new(summary)))
-            .is_err()
-        {
-            log::debug!(MEDIA_ID = id; "nobody waits for the end of this stream");
-        }
-    }
-}
-
-/// Commands of a burst of calls (an add, a few updates and a remove each) within one wake of 5 ms. When full the
+/// Commands of a burst of calls (an add, a few updates and a remove each) within one wake of 1 ms. When full the
 /// command is refused to the one who gives it and counted in [`CountersSnapshot::queue_full`].
 pub const COMMANDS: usize = 256;
 /// Events of one call: a key each 100 ms, two per utterance; the call's task reads within a second even on a bad day.
 /// When full the newest is dropped and counted in [`Summary::events_dropped`] and [`CountersSnapshot::events_dropped`].
 pub const EVENTS: usize = 64;
-/// Calls one thread carries: far more than an office has, and 40 % of a slow core. One more is stopped at once
-/// and counted in [`CountersSnapshot::calls_refused`].
-pub const CALLS: usize = 256;
+/// Calls one thread carries: more than one core can (`tests/bench`). One more is stopped at once and counted in
+/// [`CountersSnapshot::calls_refused`].
+pub const CALLS: usize = 2048;
 /// A thread's one report of its scheduling, at its start; never full.
 const REPORT: usize = 1;
-/// Retired calls (and what changes have replaced) that wait for the reaper: all of a thread at shutdown. When full the
+/// Retired calls (and what changes have replaced) that wait for the attendant: all of a thread at shutdown. When full the
 /// media thread closes and frees them itself.
 const RETIRED: usize = CALLS;
 

@@ -269,8 +269,10 @@ impl Session {
         }
     }
 
-    /// Time that was slept through: so many ticks will never be made. The clock of what we send goes on.
+    /// Time that was slept through: so many ticks will never be made. The clock of what we send goes on, and what
+    /// was heard meanwhile is given at once.
     pub fn skip(&mut self, ticks: u32) {
+        self.frames_due = self.frames_due.saturating_add(ticks).min(FRAMES_DUE);
         self.sending.skip(ticks, self.stream.codec);
     }
 
@@ -494,8 +496,8 @@ impl Session {
 /// Events between two polls: a poll comes every few milliseconds, so two would do. When full the newest is
 /// dropped and counted in [`Statistics::events_dropped`].
 pub const EVENTS: usize = 16;
-/// Frames that may wait for their reader; more ticks than this without reading are forgotten.
-const FRAMES_DUE: u32 = 10;
+/// Frames that may wait for their reader, a second; more ticks than this without reading are forgotten.
+const FRAMES_DUE: u32 = 50;
 /// Static payload type of comfort noise (RFC 3389); its colour is ignored, its life is not.
 const COMFORT_NOISE: u8 = 13;
 /// A source silent for so long gives way to another at once, or may begin anew at any number.

@@ -216,6 +216,8 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "media.opus_complexity",
         "range",
     ),
+    ("[media]\ncpus = [0, 5000]", "media.cpus", "range"),
+    ("[media]\ndscp = 64", "media.dscp", "range"),
     ("[media]\nports = \"10000-10007\"", "media.ports", "too few"),
     ("[media]\nports = \"5000-5999\"", "media.ports", "SIP port"),
     ("[media]\naddress = \"::\"", "media.address", "send to"),

@@ -1,4 +1,4 @@
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use nix::sys::socket::getsockopt;
 
@@ -15,10 +15,9 @@ fn pool(pairs: u16) -> PortPool {
             continue;
         }
         let settings = Settings {
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             first_port: first,
             last_port: first + 2 * pairs - 1,
-            quarantine: Duration::from_secs(2),
+            ..Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST))
         };
         let trial = PortPool::new(settings.clone(), 0);
         let taken: Vec<_> = std::iter::from_fn(|| trial.allocate(now)).collect();
@@ -36,10 +35,35 @@ fn pairs_are_even_and_odd_bound_and_marked() {
     assert_eq!(ports.port % 2, 0);
     assert_eq!(ports.rtp.local_addr().unwrap().port(), ports.port);
     assert_eq!(ports.rtcp.local_addr().unwrap().port(), ports.port + 1);
-    assert_eq!(getsockopt(&ports.rtp, sockopt::Ipv4Tos).unwrap(), EXPEDITED);
+    assert_eq!(getsockopt(&ports.rtp, sockopt::Ipv4Tos).unwrap(), 0xB8);
+    assert!(pool.is_marked());
     let mut buffer = [0; 10];
     let error = ports.rtp.recv_from(&mut buffer).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn the_mark_is_the_wished_one_in_both_families() {
+    for address in [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ] {
+        let pool = PortPool::new(
+            Settings {
+                dscp: 34,
+                ..Settings::new(address)
+            },
+            clock::seed()[0],
+        );
+        assert!(pool.is_marked());
+        let ports = pool.allocate(clock::now()).unwrap();
+        for socket in [&ports.rtp, &ports.rtcp] {
+            assert_eq!(getsockopt(socket, sockopt::Ipv4Tos).unwrap(), 34 << 2);
+            if address.is_ipv6() {
+                assert_eq!(getsockopt(socket, sockopt::Ipv6TClass).unwrap(), 34 << 2);
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! One call on the media thread: its session, its sockets, its rings.
 
-use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::time::Instant;
 
@@ -17,6 +16,7 @@ use crate::io::transcode::Looped;
 use crate::rtp::jitter_buffer::Played;
 use crate::rtp::session::{Channel, Event, Outgoing, Received, Session};
 
+use super::arrival::{Arrival, Inlet};
 use super::protection::Protection;
 use super::watch::Watch;
 use super::{Change, MediaCounters, MediaEvent, Summary};
@@ -87,48 +87,34 @@ impl Call {
         }
     }
 
-    /// Takes what the RTP socket holds, [`BUDGET`] datagrams at most; the rest waits for the next wake.
-    pub(super) fn receive_rtp(
-        &mut self,
-        buffer: &mut [u8],
-        counters: &MediaCounters,
-        now: Instant,
-    ) {
+    /// Takes what the RTP socket holds, [`BUDGET`] datagrams at most; the rest waits for the next tick.
+    pub(super) fn receive_rtp(&mut self, inlet: &mut Inlet, counters: &MediaCounters) {
         for _ in 0..BUDGET {
-            match self.ports.rtp.recv_from(buffer) {
-                Ok((length, from)) => {
-                    counters.count_packet_in();
-                    self.watch.saw(from);
-                    match self.protection.open(Channel::Rtp, buffer, length) {
-                        Ok(length) => self.session.handle_rtp(&buffer[..length], from, now),
-                        Err(dropped) => self.count_dropped(dropped),
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => break,
+            let Some(Arrival { length, from, at }) = inlet.take(&self.ports.rtp) else {
+                break;
+            };
+            counters.count_packet_in();
+            self.watch.saw(from);
+            let buffer = inlet.buffer();
+            match self.protection.open(Channel::Rtp, buffer, length) {
+                Ok(length) => self.session.handle_rtp(&buffer[..length], from, at),
+                Err(dropped) => self.count_dropped(dropped),
             }
         }
         self.tell_session_events(counters);
     }
 
     /// Takes what the RTCP socket holds.
-    pub(super) fn receive_rtcp(
-        &mut self,
-        buffer: &mut [u8],
-        counters: &MediaCounters,
-        now: Instant,
-    ) {
+    pub(super) fn receive_rtcp(&mut self, inlet: &mut Inlet, counters: &MediaCounters) {
         for _ in 0..BUDGET {
-            match self.ports.rtcp.recv_from(buffer) {
-                Ok((length, from)) => {
-                    counters.count_control_in();
-                    match self.protection.open(Channel::Rtcp, buffer, length) {
-                        Ok(length) => self.session.handle_rtcp(&buffer[..length], from, now),
-                        Err(dropped) => self.count_dropped(dropped),
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => break,
+            let Some(Arrival { length, from, at }) = inlet.take(&self.ports.rtcp) else {
+                break;
+            };
+            counters.count_control_in();
+            let buffer = inlet.buffer();
+            match self.protection.open(Channel::Rtcp, buffer, length) {
+                Ok(length) => self.session.handle_rtcp(&buffer[..length], from, at),
+                Err(dropped) => self.count_dropped(dropped),
             }
         }
     }
@@ -332,8 +318,10 @@ impl Call {
         }
     }
 
-    /// Time that will never be made up.
+    /// A tick that was slept through and is left out: the clock of what we send goes on, and what was to be said
+    /// waits. What was heard meanwhile is given on at the next tick.
     pub(super) fn skip(&mut self) {
+        self.summary.skipped_frames += 1;
         self.session.skip(1);
     }
 
@@ -360,10 +348,6 @@ impl Call {
 
     pub(super) fn id(&self) -> u64 {
         self.id
-    }
-
-    pub(super) fn rtp(&self) -> &UdpSocket {
-        &self.ports.rtp
     }
 
     pub(super) fn rtcp(&self) -> &UdpSocket {
@@ -490,5 +474,5 @@ fn padded(audio: &Frame, silence: u8) -> [u8; FRAME_SAMPLES] {
     frame
 }
 
-/// Datagrams of one socket in one wake: 16 packets are 320 ms of speech, and a flood costs the others little.
+/// Datagrams of one socket in one tick: 16 packets are 320 ms of speech, and a flood costs the others little.
 const BUDGET: usize = 16;

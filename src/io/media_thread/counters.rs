@@ -14,6 +14,9 @@ pub struct MediaCounters {
     send_errors: AtomicU64,
     late_ticks: AtomicU64,
     skipped_ticks: AtomicU64,
+    skipped_frames: AtomicU64,
+    stalls: AtomicU64,
+    worst_stall_us: AtomicU64,
     underruns: AtomicU64,
     events_dropped: AtomicU64,
     queue_full: AtomicU64,
@@ -37,10 +40,16 @@ pub struct CountersSnapshot {
     pub control_out: u64,
     /// Sends the system refused.
     pub send_errors: u64,
-    /// Wakes of 5 ms that were missed and made up for.
+    /// Wakes that came after the next was due; what was due in them left late.
     pub late_ticks: u64,
-    /// Wakes that were missed by so much that their packets were left out.
+    /// Wakes that were missed by more than a frame, so that their packets were left out.
     pub skipped_ticks: u64,
+    /// Frames of calls that were left out in these.
+    pub skipped_frames: u64,
+    /// Times that the thread was at work 10 ms late or more.
+    pub stalls: u64,
+    /// The longest of them.
+    pub worst_stall: Duration,
     /// Gaps inside utterances.
     pub underruns: u64,
     /// Events dropped because a call's task was too slow.
@@ -77,6 +86,9 @@ impl MediaCounters {
             send_errors: self.send_errors.load(Relaxed),
             late_ticks: self.late_ticks.load(Relaxed),
             skipped_ticks: self.skipped_ticks.load(Relaxed),
+            skipped_frames: self.skipped_frames.load(Relaxed),
+            stalls: self.stalls.load(Relaxed),
+            worst_stall: Duration::from_micros(self.worst_stall_us.load(Relaxed)),
             underruns: self.underruns.load(Relaxed),
             events_dropped: self.events_dropped.load(Relaxed),
             queue_full: self.queue_full.load(Relaxed),
@@ -124,6 +136,15 @@ impl MediaCounters {
         self.skipped_ticks.fetch_add(1, Relaxed);
     }
 
+    pub(super) fn count_skipped_frames(&self, frames: u64) {
+        self.skipped_frames.fetch_add(frames, Relaxed);
+    }
+
+    pub(super) fn count_stall(&self, late: Duration) {
+        self.stalls.fetch_add(1, Relaxed);
+        self.worst_stall_us.fetch_max(micros(late), Relaxed);
+    }
+
     pub(super) fn count_underrun(&self) {
         self.underruns.fetch_add(1, Relaxed);
     }
@@ -139,7 +160,7 @@ impl MediaCounters {
     /// An RTP packet left so long after its ideal time.
     pub(super) fn count_departure(&self, error: Duration) {
         self.packets_out.fetch_add(1, Relaxed);
-        let microseconds = u64::try_from(error.as_micros()).unwrap_or(u64::MAX);
+        let microseconds = micros(error);
         let bucket = BOUNDS.partition_point(|bound| *bound < microseconds);
         self.departures[bucket].fetch_add(1, Relaxed);
         self.worst_departure_us.fetch_max(microseconds, Relaxed);
@@ -172,6 +193,10 @@ impl DepartureError {
         }
         Self { counts, ..*self }
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Bucket bounds in microseconds.

@@ -10,27 +10,28 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use crate::io::clock;
 
+use super::arrival::Inlet;
 use super::call::Call;
-use super::pacer::Pacer;
+use super::pacer::{PHASES, Pacer};
+use super::roster::Roster;
+use super::stalls::{Stall, Watchman};
 use super::{CALLS, Command, MediaCounters, Retired};
+
+#[cfg(test)]
+use super::stalls;
 
 /// One thread's calls.
 pub(super) struct Engine {
     commands: Receiver<Command>,
     retired: SyncSender<Retired>,
     counters: Arc<MediaCounters>,
+    /// Watches the control ports; media is there when it is a call's turn.
     epoll: Epoll,
     pacer: Pacer,
-    slots: Vec<Option<Slot>>,
-    /// Calls per phase.
-    load: [usize; PHASES],
-    buffer: Box<[u8; BUFFER]>,
+    roster: Roster,
+    inlet: Inlet,
+    stalls: Watchman,
     ready: Box<[EpollEvent; READY]>,
-}
-
-struct Slot {
-    phase: usize,
-    call: Box<Call>,
 }
 
 /// What the queue of commands said.
@@ -45,6 +46,7 @@ impl Engine {
         commands: Receiver<Command>,
         retired: SyncSender<Retired>,
         counters: Arc<MediaCounters>,
+        thread: usize,
     ) -> io::Result<Self> {
         Ok(Self {
             commands,
@@ -52,9 +54,9 @@ impl Engine {
             counters,
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             pacer: Pacer::new()?,
-            slots: std::iter::repeat_with(|| None).take(CALLS).collect(),
-            load: [0; PHASES],
-            buffer: Box::new([0; BUFFER]),
+            roster: Roster::new(),
+            inlet: Inlet::new(),
+            stalls: Watchman::new(thread, clock::now()),
             ready: Box::new([EpollEvent::empty(); READY]),
         })
     }
@@ -72,37 +74,54 @@ impl Engine {
                 break;
             }
         }
-        for index in 0..self.slots.len() {
-            self.retire(index);
+        for place in 0..CALLS {
+            self.retire(place);
         }
     }
 
     /// Wakes at pace as long as there are calls.
     fn carry(&mut self) -> Queue {
+        self.stalls.rest(clock::now());
+        self.discard(Retired::Nothing); // the attendant begins to look after this thread
         while !self.is_idle() {
-            let periods = self.pacer.wait();
+            let mut periods = self.pacer.wait();
             if self.obey_all() == Queue::Closed {
                 return Queue::Closed;
+            }
+            if self.pacer.is_behind(periods) {
+                periods += self.pacer.wait(); // it took long, so this does not wait
             }
             self.wake(periods);
         }
         Queue::Open
     }
 
-    /// Takes what has come, and sends what has become due in so many periods.
+    /// Sends what has become due in so many periods. Of each call one frame is made up for at most: what should have
+    /// left more than a frame ago is left out.
     fn wake(&mut self, periods: u64) {
         self.counters.count_late_ticks(periods.saturating_sub(1));
-        self.receive();
+        self.inlet.look();
+        self.receive_control();
+        let woken = clock::now();
+        let mut stall = None;
         for period in 0..periods {
-            let (number, ideal) = self.pacer.step();
-            let phase = number as usize % PHASES;
-            if periods - period > CATCH_UP {
+            let (phase, ideal) = self.pacer.step();
+            if period == 0 {
+                stall = self.stalls.wake(ideal, woken);
+            }
+            if periods - period > PHASES as u64 {
                 self.counters.count_skipped_tick();
                 self.skip(phase);
             } else {
                 self.tick(phase, ideal);
             }
         }
+        if let Some(stall) = stall {
+            self.counters.count_stall(stall.late);
+            let calls = self.roster.len();
+            self.discard(Retired::Stall(Stall { calls, ..stall }));
+        }
+        self.stalls.rest(clock::now());
     }
 
     fn obey_all(&mut self) -> Queue {
@@ -140,52 +159,52 @@ impl Engine {
                 }
             }
             Command::Remove(id) => {
-                if let Some(index) = self.find(id) {
-                    self.retire(index);
+                if let Some(place) = self.roster.find(id) {
+                    self.retire(place);
                 }
             }
+            #[cfg(test)]
+            Command::Stall(length) => stalls::stand_still(length),
         }
     }
 
-    /// A call begins in the phase that has the fewest.
     fn add(&mut self, call: Box<Call>) {
-        if let Some(index) = self.find(call.id()) {
-            self.retire(index);
+        if let Some(place) = self.roster.find(call.id()) {
+            self.retire(place);
         }
-        let free = self.slots.iter().position(Option::is_none);
-        let Some(index) = free.filter(|index| self.watch(&call, *index).is_ok()) else {
-            self.counters.count_call_refused();
-            self.bury(call);
+        let vacancy = self.roster.vacancy();
+        if vacancy.is_none_or(|place| self.watch(&call, place).is_err()) {
+            self.refuse(call);
             return;
-        };
-        let phase = (0..PHASES)
-            .min_by_key(|phase| self.load[*phase])
-            .unwrap_or(0);
-        self.load[phase] += 1;
-        self.slots[index] = Some(Slot { phase, call });
-        self.counters.count_call_added();
+        }
+        match self.roster.insert(call, self.pacer.next_phase()) {
+            Ok(()) => self.counters.count_call_added(),
+            Err(call) => self.refuse(call),
+        }
     }
 
-    fn watch(&self, call: &Call, index: usize) -> nix::Result<()> {
-        let event = |control: u64| EpollEvent::new(EpollFlags::EPOLLIN, index as u64 * 2 + control);
-        self.epoll.add(call.rtp(), event(RTP))?;
-        self.epoll.add(call.rtcp(), event(RTCP))
+    fn refuse(&mut self, call: Box<Call>) {
+        self.counters.count_call_refused();
+        self.bury(call);
     }
 
-    fn retire(&mut self, index: usize) {
-        let Some(Slot { phase, mut call }) = self.slots[index].take() else {
+    fn watch(&self, call: &Call, place: usize) -> nix::Result<()> {
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, place as u64);
+        self.epoll.add(call.rtcp(), event)
+    }
+
+    fn retire(&mut self, place: usize) {
+        let Some(mut call) = self.roster.take(place) else {
             return;
         };
-        self.load[phase] -= 1;
         self.counters.count_call_gone();
-        call.finish(&mut self.buffer[..], &self.counters, clock::now());
+        call.finish(self.inlet.buffer(), &self.counters, clock::now());
         self.bury(call);
     }
 
     /// Hands a call to the reaper, or takes it apart here when the reaper is far behind.
     fn bury(&mut self, call: Box<Call>) {
-        let _ = self.epoll.delete(call.rtp()); // a call that was refused was perhaps not watched
-        let _ = self.epoll.delete(call.rtcp());
+        let _ = self.epoll.delete(call.rtcp()); // a call that was refused was perhaps not watched
         self.discard(Retired::Call(call));
     }
 
@@ -196,96 +215,79 @@ impl Engine {
         }
     }
 
-    /// Takes what the sockets hold.
-    fn receive(&mut self) {
-        let now = clock::now();
+    /// Takes what the control ports hold.
+    fn receive_control(&mut self) {
         let ready = self
             .epoll
             .wait(&mut self.ready[..], EpollTimeout::ZERO)
             .unwrap_or(0);
         for at in 0..ready {
-            let data = self.ready[at].data();
-            let Ok(index) = usize::try_from(data / 2) else {
+            let Ok(place) = usize::try_from(self.ready[at].data()) else {
                 continue;
             };
-            let Some(Some(slot)) = self.slots.get_mut(index) else {
+            let Some(call) = self.roster.at(place) else {
                 continue;
             };
-            let (buffer, counters) = (&mut self.buffer[..], &*self.counters);
-            let call = &mut slot.call;
-            let outcome = catch_unwind(AssertUnwindSafe(|| {
-                if data % 2 == RTP {
-                    call.receive_rtp(buffer, counters, now);
-                } else {
-                    call.receive_rtcp(buffer, counters, now);
-                }
-            }));
+            let (inlet, counters) = (&mut self.inlet, &*self.counters);
+            let outcome = catch_unwind(AssertUnwindSafe(|| call.receive_rtcp(inlet, counters)));
             if outcome.is_err() {
                 call.fail();
-                self.retire(index);
+                self.retire(place);
             }
         }
     }
 
-    /// Ticks the calls of a phase.
+    /// The turn of the calls of a phase: each takes what has come since the last, and says what is to be said.
     fn tick(&mut self, phase: usize, ideal: Instant) {
-        for index in 0..self.slots.len() {
-            let Some(slot) = self.slots[index]
-                .as_mut()
-                .filter(|slot| slot.phase == phase)
-            else {
-                continue;
+        self.inlet.look();
+        let mut turn = 0;
+        while let Some(place) = self.roster.turn(phase, turn) {
+            let Some(call) = self.roster.at(place) else {
+                break;
             };
-            if slot.call.is_abandoned() {
-                self.retire(index);
+            if call.is_abandoned() {
+                self.retire(place);
                 continue;
             }
-            let (buffer, counters) = (&mut self.buffer[..], &*self.counters);
-            let call = &mut slot.call;
-            let now = clock::now();
+            let (inlet, counters) = (&mut self.inlet, &*self.counters);
             let outcome = catch_unwind(AssertUnwindSafe(|| {
-                call.tick(buffer, counters, now, ideal);
+                call.receive_rtp(inlet, counters);
+                call.tick(inlet.buffer(), counters, clock::now(), ideal);
             }));
             if outcome.is_err() {
                 call.fail();
-                self.retire(index);
+                self.retire(place);
+                continue;
             }
+            turn += 1;
         }
     }
 
     fn skip(&mut self, phase: usize) {
-        for slot in self.slots.iter_mut().flatten() {
-            if slot.phase == phase {
-                slot.call.skip();
-            }
+        let mut turn = 0;
+        while let Some(call) = self
+            .roster
+            .turn(phase, turn)
+            .and_then(|place| self.roster.at(place))
+        {
+            call.skip();
+            turn += 1;
         }
-    }
-
-    fn find(&self, id: u64) -> Option<usize> {
-        let is = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| slot.call.id() == id);
-        self.slots.iter().position(is)
+        self.counters.count_skipped_frames(turn as u64);
     }
 
     fn call(&mut self, id: u64) -> Option<&mut Call> {
-        let index = self.find(id)?;
-        self.slots[index].as_mut().map(|slot| &mut *slot.call)
+        let place = self.roster.find(id)?;
+        self.roster.at(place)
     }
 
     fn is_idle(&self) -> bool {
-        self.load.iter().sum::<usize>() == 0
+        self.roster.len() == 0
     }
 }
 
-/// Wakes in a tick: a quarter of the calls each.
-const PHASES: usize = 4;
-/// Wakes that are made up for after a stall: 200 ms of packets. What was missed before is left out.
-const CATCH_UP: u64 = 40;
-/// Larger than any packet on an Ethernet.
-const BUFFER: usize = 2048;
-/// Sockets taken per wake; those left over are taken at the next.
-const READY: usize = 512;
-const RTP: u64 = 0;
-const RTCP: u64 = 1;
+/// Control ports taken per wake; those left over are taken at the next.
+const READY: usize = 64;
 
 #[cfg(test)]
 mod tests;

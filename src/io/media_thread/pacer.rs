@@ -1,4 +1,4 @@
-//! A wake every 5 ms of absolute time: the kernel counts the periods, so nothing drifts and nothing is missed unseen.
+//! A wake every 1 ms of absolute time: the kernel counts the periods, so nothing drifts and nothing is missed unseen.
 
 use std::time::{Duration, Instant};
 
@@ -52,18 +52,34 @@ impl Pacer {
         }
     }
 
-    /// Takes the next period; gives its number and when it should have ended.
-    pub(super) fn step(&mut self) -> (u32, Instant) {
-        self.steps = self.steps.wrapping_add(1);
+    /// Whether more than so many periods have ended.
+    pub(super) fn is_behind(&self, periods: u64) -> bool {
+        let taken = u32::try_from(periods)
+            .unwrap_or(0)
+            .saturating_add(self.steps);
+        clock::now() >= self.start + STEP * taken.saturating_add(1)
+    }
+
+    /// Takes the next period; gives its phase and when it should have ended.
+    pub(super) fn step(&mut self) -> (usize, Instant) {
+        self.steps += 1;
         if self.steps == REBASE {
             self.start += STEP * REBASE;
             self.steps = 0;
         }
-        (self.steps, self.start + STEP * self.steps)
+        let phase = self.steps as usize % PHASES;
+        (phase, self.start + STEP * self.steps)
+    }
+
+    /// The phase of the next period.
+    pub(super) fn next_phase(&self) -> usize {
+        (self.steps as usize + 1) % PHASES
     }
 }
 
-/// A quarter of a tick.
-const STEP: Duration = Duration::from_millis(5);
-/// Periods after which the origin moves, so that the count stays small; a multiple of the four phases.
-const REBASE: u32 = 1 << 20;
+/// Wakes in a tick of 20 ms: a twentieth of the calls each, so that what leaves at once is little.
+pub(super) const PHASES: usize = 20;
+/// A wake.
+pub(super) const STEP: Duration = Duration::from_millis(20 / PHASES as u64);
+/// Periods after which the origin moves, so that the count stays small; a multiple of the phases.
+const REBASE: u32 = PHASES as u32 * (1 << 16);

@@ -1,10 +1,12 @@
 mod relay;
 mod secure;
 mod silence;
+mod stall;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
@@ -30,8 +32,8 @@ fn pool() -> PortPool {
 
 fn start() -> MediaHandle {
     MediaThread::start(Settings {
-        threads: 1,
         realtime: false,
+        ..Settings::default()
     })
     .unwrap()
 }
@@ -503,6 +505,8 @@ async fn fifty_calls_at_once_and_the_end_of_all() {
 async fn too_many_commands_are_refused_and_too_many_calls_stopped() {
     let (media, pool) = (start(), pool());
     let mut lines = Vec::new();
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap(); // three sockets for each call
     for id in 0..=CALLS as u64 {
         // two of them would fill the queue while the thread is still starting
         timeout(PATIENCE, async {
@@ -532,12 +536,27 @@ fn what_the_system_grants_is_reported() {
     let media = MediaThread::start(Settings {
         threads: 2,
         realtime: true,
+        cpus: vec![0],
     })
     .unwrap();
     let report = media.realtime();
+    assert_eq!((report.threads, &report.affinity), (2, &Outcome::Granted));
     assert_ne!(report.scheduling, Outcome::NotAsked);
     assert_ne!(report.memory, Outcome::NotAsked);
     if let Outcome::Refused(reason) = &report.scheduling {
         assert!(reason.contains("LimitRTPRIO"), "{reason}");
     }
+}
+
+#[tokio::test]
+async fn a_wish_that_is_refused_harms_nothing() {
+    let media = MediaThread::start(Settings {
+        cpus: vec![1_000],
+        ..Settings::default()
+    })
+    .unwrap();
+    let refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused(why) if why.contains("processor 1000"));
+    assert!(refused(&media.realtime().affinity));
+    let mut line = Line::call(&media, &pool(), 1, Law::Mu, Mode::Tone, |_| {}).await;
+    line.receive().await;
 }

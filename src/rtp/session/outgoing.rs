@@ -139,9 +139,15 @@ impl Sending {
         self.pending_len = from + length;
     }
 
+    /// What waits for a packet to be full is kept, and comes so much later.
     pub(super) fn skip(&mut self, ticks: u32, codec: Codec) {
-        self.pause();
-        self.sender.advance(ticks.wrapping_mul(codec.frame_ticks()));
+        self.key = None;
+        self.echo = Echo::default();
+        self.talking = false;
+        self.paused = true;
+        self.marked |= self.pending_len > 0;
+        self.sender
+            .advance(ticks.wrapping_mul(codec.frame_ticks()));
     }
 
     /// Writes the next packet of this tick.

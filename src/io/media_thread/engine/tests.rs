@@ -47,7 +47,7 @@ fn engine() -> (Engine, UdpSocket) {
     let (call, far) = call(1);
     let (_commands, queue) = sync_channel(1);
     let (retired, _) = sync_channel(1);
-    let mut engine = Engine::new(queue, retired, Arc::default()).unwrap();
+    let mut engine = Engine::new(queue, retired, Arc::default(), 0).unwrap();
     engine.obey(Command::Add(call));
     engine.pacer.start().unwrap();
     (engine, far)
@@ -64,43 +64,80 @@ fn timestamps(far: &UdpSocket) -> Vec<u32> {
 }
 
 #[test]
-fn a_stall_is_made_up_for_without_a_gap() {
+fn who_is_less_than_a_frame_late_makes_up_for_it() {
     let (mut engine, far) = engine();
-    for periods in [4, 4, 14, 1, 1, 24, 8] {
+    let phases = PHASES as u64;
+    for periods in [
+        phases,
+        phases,
+        3,
+        phases - 3,
+        1,
+        phases - 1,
+        phases / 2,
+        phases / 2,
+    ] {
         engine.wake(periods); // as if the timer had run so often since the last wake
     }
     let seen = timestamps(&far);
-    assert_eq!(seen.len(), 56 / PHASES);
+    assert_eq!(seen.len(), 5);
     for pair in seen.windows(2) {
         assert_eq!(pair[1], pair[0].wrapping_add(160));
     }
     let counters = engine.counters.snapshot();
-    assert_eq!((counters.late_ticks, counters.skipped_ticks), (49, 0));
+    assert_eq!((counters.skipped_ticks, counters.skipped_frames), (0, 0));
+    assert_eq!(counters.late_ticks, 5 * phases - 8);
 }
 
 #[test]
-fn a_long_stall_is_left_out_and_the_clock_goes_on() {
-    let (mut engine, far) = engine();
-    engine.wake(4);
-    engine.wake(4_000); // twenty seconds
-    let seen = timestamps(&far);
-    assert_eq!(seen.len(), 1 + CATCH_UP as usize / PHASES);
-    assert_eq!(seen[10], seen[0].wrapping_add(1_000 * 160));
-    assert_eq!(seen[10], seen[1].wrapping_add(9 * 160));
-    assert_eq!(engine.counters.snapshot().skipped_ticks, 4_000 - CATCH_UP);
+fn a_longer_stall_makes_no_burst_and_the_clock_goes_on() {
+    for frames in [2, 5, 1_000] {
+        let (mut engine, far) = engine();
+        engine.wake(PHASES as u64);
+        engine.wake(frames * PHASES as u64);
+        engine.wake(PHASES as u64);
+        let seen = timestamps(&far);
+        assert_eq!(seen.len(), 3, "one frame for each wake");
+        let stall = u32::try_from(frames).unwrap();
+        assert_eq!(seen[1], seen[0].wrapping_add(stall * 160));
+        assert_eq!(seen[2], seen[1].wrapping_add(160));
+        let counters = engine.counters.snapshot();
+        assert_eq!(counters.skipped_frames, frames - 1);
+        assert_eq!(counters.skipped_ticks, (frames - 1) * PHASES as u64);
+    }
 }
 
 #[test]
 fn the_phases_are_loaded_alike() {
     let (mut engine, _far) = engine();
-    for id in 2..50 {
+    for id in 2..55 {
         engine.obey(Command::Add(call(id).0));
     }
-    assert_eq!(engine.load.iter().sum::<usize>(), 49);
-    assert!(
-        engine.load.iter().all(|load| (12..=13).contains(load)),
-        "{:?}",
-        engine.load
-    );
-    assert!(!engine.is_idle());
+    let alike = |engine: &Engine| {
+        let load = engine.roster.load();
+        load.iter().sum::<usize>() == engine.roster.len()
+            && load.iter().max().unwrap() - load.iter().min().unwrap() <= 1
+    };
+    assert_eq!(engine.roster.len(), 54);
+    assert!(alike(&engine), "{:?}", engine.roster.load());
+    // Places and turns that were given back are given out again.
+    for id in (2..55).step_by(2) {
+        engine.obey(Command::Remove(id));
+    }
+    assert_eq!(engine.roster.len(), 27);
+    for id in 100..127 {
+        engine.obey(Command::Add(call(id).0));
+    }
+    assert!(alike(&engine), "{:?}", engine.roster.load());
+    for id in (1..55).step_by(2).chain(100..127) {
+        let place = engine.roster.find(id).unwrap();
+        assert_eq!(engine.roster.at(place).unwrap().id(), id);
+    }
+}
+
+#[test]
+fn a_call_begins_in_the_phase_that_comes_next() {
+    let (mut engine, far) = engine();
+    engine.wake(1);
+    assert_eq!(timestamps(&far).len(), 1, "the first wake is its turn");
 }

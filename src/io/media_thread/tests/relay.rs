@@ -16,6 +16,7 @@ impl Joined {
         let media = MediaThread::start(Settings {
             threads,
             realtime: false,
+            ..Settings::default()
         })
         .unwrap();
         let pool = pool();
