@@ -1,60 +1,77 @@
-//! Between the network's uneven arrival and our even 20 ms: one second of samples, laid out by timestamp.
+//! Between the network's uneven arrival and our even 20 ms: one second of what has come, laid out by timestamp.
 //!
-//! A sample's place is its timestamp, so reordering, duplicates, lost packets and any packet length
-//! come out right without a queue. Two ways to read: [`JitterBuffer::play`] gives a frame each 20 ms
-//! whatever has come, for ears that need time to pass evenly; [`JitterBuffer::take`] gives what came,
-//! in order and without anything added, for an echo and for tests.
+//! A place on the line of [`Playout`] is a timestamp, so reordering, duplicates, lost packets and any packet
+//! length come out right without a queue. Two ways to read: [`JitterBuffer::begin`] and [`JitterBuffer::poll`]
+//! give 20 ms each tick whatever has come, for ears that need time to pass evenly; [`JitterBuffer::take`]
+//! gives what came, in order and without anything added, for an echo and for tests.
+//!
+//! G.711 and G.722 are kept sample by sample, since they may be cut anywhere; what is missing of G.711 is made
+//! up here. Packets of Opus are kept whole, and what is missing of it or of G.722 is told as
+//! [`Played::Lost`], since only their decoders can make it up.
 
 use std::time::{Duration, Instant};
 
-use crate::audio::{Codec, FRAME_SAMPLES, Law};
+use crate::audio::{Codec, FRAME_SAMPLES, Law, level};
 
+use super::opus;
+use super::playout::{Arrival, Content, Move, Playout, Verdict};
+
+mod concealment;
+mod packets;
 mod ring;
+mod samples;
+mod stretch;
+mod whole;
 
+use concealment::Concealment;
+use packets::Packets;
 use ring::Ring;
 
-/// Reorders and paces one stream of G.711.
+/// Reorders and paces one stream.
 #[derive(Debug)]
 pub struct JitterBuffer {
-    law: Law,
+    codec: Codec,
+    playout: Playout,
     ring: Ring,
-    stream: Option<Stream>,
-    /// How long a sample waits, in samples; grows when packets come late, shrinks when they don't.
-    target: u64,
-    /// Frames since the target was last changed.
-    calm: u32,
-    window: Window,
-    last_frame: [u8; FRAME_SAMPLES],
-    /// Frames in a row that were made up.
-    fading: u32,
+    packets: Packets,
+    concealment: Concealment,
+    /// What of this tick has not been given yet.
+    window: Option<Window>,
+    /// How far packets that cannot be cut have been given, which may be beyond what is read.
+    given: u64,
+    /// Frames in a row for which nothing had come.
+    missed: u32,
+    /// Those of them that were made up, and are a loss unless the far end turns out to have been silent.
+    unsettled: u64,
+    /// The far end has said that it sends nothing for now.
+    suppressed: bool,
     gap_since: Option<Instant>,
+    /// One past what was taken last.
+    taken: Option<u64>,
     counts: Counts,
 }
 
-/// Places are extended timestamps: they do not wrap.
-#[derive(Clone, Copy, Debug)]
-struct Stream {
-    first: u64,
-    /// Where the newest packet began, and its timestamp: the anchor from which others are placed.
-    anchor: u64,
-    timestamp: u32,
-    /// One past the newest sample.
-    end: u64,
-    /// The next sample to read.
-    read: u64,
-    /// Where the talkspurt began: what is missing before it was never sent.
-    spurt: u64,
-    /// Samples of the newest packet.
-    packet_samples: usize,
-    /// What is read next does not follow what was read before.
-    resumed: bool,
-}
-
-/// Watches whether the delay has grown for good: the smallest depth of a second says it.
+/// What a tick reads.
 #[derive(Clone, Copy, Debug)]
 struct Window {
-    lowest: u64,
-    frames: u32,
+    from: u64,
+    until: u64,
+    held: bool,
+}
+
+/// A packet to be heard.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// What it carries.
+    pub payload: &'a [u8],
+    /// Its timestamp.
+    pub timestamp: u32,
+    /// It is marked as the first of a talkspurt, or its source has begun anew.
+    pub marker: bool,
+    /// No packet with a higher sequence number came before.
+    pub newest: bool,
+    /// Its sequence number is one above the newest before, so that a gap in time is a pause and not a loss.
+    pub follows: bool,
 }
 
 /// What a buffer has seen.
@@ -66,10 +83,12 @@ pub struct Counts {
     pub late: u64,
     /// Times the playout had to be moved: late arrival, jumps of the timestamp.
     pub resyncs: u64,
-    /// Frames made up for lost packets.
+    /// Frames made up for lost or late packets, here or by a decoder.
     pub concealed: u64,
-    /// Frames left out to shorten the delay.
+    /// Frames left out, or shortened, to shorten the delay.
     pub shortened: u64,
+    /// Frames added, or stretched, because packets take longer.
+    pub lengthened: u64,
 }
 
 /// What a played frame is.
@@ -85,14 +104,25 @@ pub enum Played {
     Silence,
 }
 
-/// A stretch of received samples.
+/// A piece of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Bytes written.
+    pub len: usize,
+    /// How long it sounds, in ticks of the codec's clock.
+    pub ticks: u32,
+    /// What it is.
+    pub played: Played,
+}
+
+/// A stretch of what was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk {
     /// Bytes written.
     pub len: usize,
     /// How long it sounds, in ticks of the codec's clock.
     pub ticks: u32,
-    /// Samples since the first of the stream.
+    /// Ticks since the first of the stream.
     pub position: u64,
     /// Nothing stands between this and the chunk before.
     pub contiguous: bool,
@@ -102,265 +132,244 @@ impl JitterBuffer {
     /// An empty buffer.
     #[must_use]
     pub fn new(codec: Codec) -> Self {
-        let law = codec.law().unwrap_or(Law::Mu);
         Self {
-            law,
+            codec,
+            playout: Playout::new(codec),
             ring: Ring::new(),
-            stream: None,
-            target: MIN_TARGET,
-            calm: 0,
-            window: Window::default(),
-            last_frame: [law.silence(); FRAME_SAMPLES],
-            fading: FADED,
+            packets: Packets::new(),
+            concealment: Concealment::new(law(codec)),
+            window: None,
+            given: 0,
+            missed: FADED,
+            unsettled: 0,
+            suppressed: false,
             gap_since: None,
+            taken: None,
             counts: Counts::default(),
         }
     }
 
-    /// Forgets the stream, because its source or its law has changed. Counts stay.
+    /// Forgets the stream, because its source or its codec has changed. Counts stay.
     pub fn restart(&mut self, codec: Codec) {
-        let law = codec.law().unwrap_or(Law::Mu);
+        self.codec = codec;
+        self.playout.restart(codec);
+        self.clear();
+        self.concealment.restart(law(codec));
+        self.window = None;
+        self.given = 0;
+        self.missed = FADED;
+        self.unsettled = 0;
+        self.suppressed = false;
+    }
+
+    fn clear(&mut self) {
         self.ring.clear();
-        self.stream = None;
-        self.law = law;
-        self.last_frame = [law.silence(); FRAME_SAMPLES];
-        self.fading = FADED;
+        self.packets.clear();
         self.gap_since = None;
+        self.taken = None;
     }
 
-    /// Takes a packet's payload, for playing. `newest`: no packet with a higher sequence number came before.
-    pub fn handle(&mut self, payload: &[u8], timestamp: u32, marker: bool, newest: bool) {
-        self.insert(payload, timestamp, marker, newest, self.target);
-    }
-
-    /// Takes a packet's payload, for taking. `follows`: the sequence number is one above the newest before, so
-    /// that a gap in time is a pause and not a loss.
-    pub fn handle_unpaced(&mut self, payload: &[u8], timestamp: u32, newest: bool, follows: bool) {
-        self.insert(payload, timestamp, follows, newest, 0);
-    }
-
-    /// `may_move`: when nothing waits to be read, reading may go on at this packet.
-    fn insert(&mut self, payload: &[u8], timestamp: u32, may_move: bool, newest: bool, delay: u64) {
-        let length = payload.len() as u64;
-        if length == 0 || length > MAX_PAYLOAD {
+    /// Takes a packet for playing; `now` in ticks of the codec's clock.
+    pub fn handle(&mut self, packet: Incoming<'_>, now: u64) {
+        let Some(arrival) = self.arrival(&packet) else {
             return;
-        }
-        let stream = self
-            .stream
-            .get_or_insert_with(|| Stream::begin(timestamp, delay));
-        let place = stream.place(timestamp);
-        if newest {
-            let late = place < stream.read;
-            let idle = stream.end <= stream.read;
-            if late || place + length > stream.read + ring::CAPACITY {
-                self.counts.resyncs += 1;
-                if late && place >= stream.end && stream.read - place < ring::CAPACITY {
-                    if delay > 0 {
-                        self.target = (self.target + STEP).min(MAX_TARGET);
-                        self.calm = 0;
-                    }
-                } else {
-                    self.ring.clear(); // the timestamps jumped: nothing here belongs together
-                }
-                stream.resume(place.saturating_sub(delay));
-                stream.spurt = place;
-                self.gap_since = None;
-            } else if idle {
-                stream.spurt = place;
-                if may_move && place > stream.read {
-                    stream.resume(place.saturating_sub(delay)); // the silence before may give
-                }
-            }
-            stream.anchor = place;
-            stream.timestamp = timestamp;
-            stream.end = place + length;
-            stream.packet_samples = payload.len();
-        } else if place < stream.read || place + length > stream.end {
-            self.counts.late += 1;
-            return;
-        }
-        if !self.ring.write(place, payload) {
-            self.counts.duplicates += 1;
-        }
-    }
-
-    /// The next 20 ms.
-    pub fn play(&mut self, frame: &mut [u8; FRAME_SAMPLES]) -> Played {
-        let Some(stream) = &mut self.stream else {
-            frame.fill(self.law.silence());
-            return Played::Silence;
         };
-        self.calm = self.calm.saturating_add(1);
-        if self.calm >= CALM_FRAMES {
-            self.target = self.target.saturating_sub(STEP).max(MIN_TARGET);
-            self.calm = 0;
+        if arrival.newest {
+            self.settle(&arrival);
         }
-        let depth = stream.end.saturating_sub(stream.read);
-        let silent = self.ring.is_silent(stream.read, self.law);
-        if self.window.shortens(depth, self.target, silent) {
-            self.ring.discard(stream.read, STEP);
-            stream.read += STEP;
-            self.counts.shortened += 1;
-        }
-        let missing = self.ring.read(stream.read, frame, self.law);
-        stream.read += STEP;
-        let behind = stream.end > stream.read && stream.read > stream.spurt;
-        self.finish(frame, missing, behind)
+        let verdict = self.playout.handle(arrival, now);
+        self.store(verdict, &arrival, packet.payload);
     }
 
-    /// Fills what is missing and remembers the frame.
-    fn finish(&mut self, frame: &mut [u8; FRAME_SAMPLES], missing: usize, behind: bool) -> Played {
-        if missing == 0 {
-            self.last_frame = *frame;
-            self.fading = 0;
-            return Played::Audio;
+    /// Takes a packet for taking.
+    pub fn handle_unpaced(&mut self, packet: Incoming<'_>) {
+        if let Some(arrival) = self.arrival(&packet) {
+            let verdict = self.playout.handle_unpaced(arrival);
+            self.store(verdict, &arrival, packet.payload);
         }
-        if missing < FRAME_SAMPLES {
-            self.last_frame = *frame; // what is missing was read as silence
-            self.fading = 0;
-            self.counts.concealed += u64::from(behind);
-            return Played::Concealed;
+    }
+
+    /// Takes the far end's word that it is silent from now on (RFC 3389): nothing that follows is a loss.
+    pub fn handle_silence(&mut self) {
+        self.suppressed = true;
+        self.unsettled = 0;
+    }
+
+    /// A packet that had come before is only counted.
+    pub fn handle_duplicate(&mut self) {
+        self.counts.duplicates += 1;
+    }
+
+    fn arrival(&self, packet: &Incoming<'_>) -> Option<Arrival> {
+        let ticks = match self.codec {
+            Codec::G711(_) | Codec::G722 => u64::try_from(packet.payload.len()).ok()?,
+            Codec::Opus => u64::from(opus::duration(packet.payload)?),
+        };
+        let fits = (1..=MAX_PAYLOAD).contains(&packet.payload.len());
+        fits.then_some(Arrival {
+            timestamp: packet.timestamp,
+            ticks,
+            marker: packet.marker,
+            newest: packet.newest,
+            follows: packet.follows,
+        })
+    }
+
+    /// What was made up while nothing came was a loss, or the far end was silent and says so now.
+    fn settle(&mut self, arrival: &Arrival) {
+        let told = arrival.follows || arrival.marker;
+        let silent = self.suppressed || told && self.playout.is_ahead(arrival);
+        if !silent {
+            self.counts.concealed += self.unsettled;
         }
-        self.counts.concealed += u64::from(behind);
-        if self.fading >= FADED {
-            frame.fill(self.law.silence());
-            return if behind {
-                Played::Concealed
-            } else {
-                Played::Silence
-            };
+        self.unsettled = 0;
+        self.suppressed = false;
+    }
+
+    fn store(&mut self, verdict: Verdict, arrival: &Arrival, payload: &[u8]) {
+        let place = match verdict {
+            Verdict::Late => {
+                self.counts.late += 1;
+                return;
+            }
+            Verdict::Anew(place) => {
+                self.clear();
+                place
+            }
+            Verdict::At(place) => place,
+        };
+        let new = if self.codec == Codec::Opus {
+            let ticks = u32::try_from(arrival.ticks).unwrap_or(0);
+            if arrival.newest {
+                self.suppressed = opus::is_silence(payload);
+                self.given = self.given.min(place.max(self.playout.read().unwrap_or(0)));
+            }
+            self.packets.write(place, ticks, payload)
+        } else {
+            self.ring.write(place, payload)
+        };
+        self.counts.duplicates += u64::from(!new);
+    }
+
+    /// A tick of 20 ms begins: what is to be heard in it is given by [`JitterBuffer::poll`].
+    pub fn begin(&mut self, now: u64) {
+        let frame = u64::from(self.codec.frame_ticks());
+        let from = self.playout.begin(now).unwrap_or(0);
+        self.window = Some(Window {
+            from,
+            until: from + frame,
+            held: false,
+        });
+        if self.codec == Codec::Opus {
+            self.adjust_whole();
         }
-        self.fading += 1;
-        for (code, last) in frame.iter_mut().zip(self.last_frame) {
-            *code = self.law.encode(self.law.decode(last) >> self.fading);
+    }
+
+    /// The next piece of the tick: one for G.711 and G.722; whole packets, and what is missing between them, for
+    /// Opus. The buffer must hold a packet.
+    pub fn poll(&mut self, buffer: &mut [u8]) -> Option<Part> {
+        if self.codec == Codec::Opus {
+            return self.poll_whole(buffer);
         }
-        Played::Concealed
+        self.window.take()?;
+        let frame = buffer.first_chunk_mut::<FRAME_SAMPLES>()?;
+        let played = self.play(frame);
+        let len = match played {
+            Played::Lost => 0,
+            Played::Silence if self.codec == Codec::G722 => 0,
+            _ => FRAME_SAMPLES,
+        };
+        Some(Part {
+            len,
+            ticks: self.codec.frame_ticks(),
+            played,
+        })
     }
 
     /// What has come, in order, at most a packet's worth. Waits a little for what is missing, then goes on after it.
     pub fn take(&mut self, buffer: &mut [u8], now: Instant) -> Option<Chunk> {
-        let stream = self.stream.as_mut()?;
-        if stream.end <= stream.read {
+        if self.playout.depth() == 0 {
             return None;
         }
-        if !self.ring.has(stream.read) {
+        let mut read = self.playout.read()?;
+        if !self.has(read) {
             let since = *self.gap_since.get_or_insert(now);
             if now.saturating_duration_since(since) < REORDER_WAIT {
                 return None;
             }
-            let mut next = stream.read;
-            while next < stream.end && !self.ring.has(next) {
-                next += 1;
-            }
-            stream.resume(next);
+            read = self.next_after(read)?;
+            self.playout.resume(read);
         }
         self.gap_since = None;
-        let most = buffer.len().min(stream.packet_samples);
-        let len = self.ring.take(stream.read, &mut buffer[..most]);
-        let chunk = Chunk {
-            len,
-            ticks: u32::try_from(len).unwrap_or(0),
-            position: stream.read.saturating_sub(stream.first),
-            contiguous: !core::mem::take(&mut stream.resumed),
+        let mut chunk = if self.codec == Codec::Opus {
+            self.packets.discard_before(read);
+            self.packets.take(buffer)?
+        } else {
+            let packet = usize::try_from(self.playout.packet()).unwrap_or(FRAME_SAMPLES);
+            let most = buffer.len().min(packet);
+            let len = self.ring.take(read, &mut buffer[..most]);
+            Chunk {
+                len,
+                ticks: u32::try_from(len).unwrap_or(0),
+                position: 0,
+                contiguous: false,
+            }
         };
-        stream.read += len as u64;
+        chunk.position = read.saturating_sub(self.playout.first());
+        chunk.contiguous = self.taken == Some(read);
+        let end = read + u64::from(chunk.ticks);
+        self.taken = Some(end);
+        self.playout.resume(end);
         Some(chunk)
     }
 
-    /// Samples that wait to be read, gaps included.
+    fn has(&self, place: u64) -> bool {
+        match self.codec {
+            Codec::Opus => self.packets.next() == Some(place),
+            Codec::G711(_) | Codec::G722 => self.ring.has(place),
+        }
+    }
+
+    /// The first place from here on at which something is.
+    fn next_after(&self, place: u64) -> Option<u64> {
+        match self.codec {
+            Codec::Opus => self.packets.next(),
+            Codec::G711(_) | Codec::G722 => {
+                (place..self.playout.end()).find(|place| self.ring.has(*place))
+            }
+        }
+    }
+
+    /// Ticks that wait to be read, gaps included.
     #[must_use]
     pub fn depth(&self) -> u64 {
-        self.stream
-            .map_or(0, |stream| stream.end.saturating_sub(stream.read))
+        self.playout.depth()
+    }
+
+    /// How long what comes fastest waits here, in ticks.
+    #[must_use]
+    pub fn delay(&self) -> u64 {
+        self.playout.delay()
     }
 
     /// What the buffer has seen.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.counts
-    }
-}
-
-impl Stream {
-    fn begin(timestamp: u32, delay: u64) -> Self {
-        Self {
-            first: ORIGIN,
-            anchor: ORIGIN,
-            timestamp,
-            end: ORIGIN,
-            read: ORIGIN - delay,
-            spurt: ORIGIN,
-            packet_samples: FRAME_SAMPLES,
-            resumed: true,
-        }
-    }
-
-    /// Goes on reading elsewhere.
-    fn resume(&mut self, read: u64) {
-        self.read = read;
-        self.resumed = true;
-    }
-
-    /// Where a timestamp stands, within half the wrap of the newest packet.
-    fn place(&self, timestamp: u32) -> u64 {
-        let ahead = timestamp.wrapping_sub(self.timestamp).cast_signed();
-        self.anchor.saturating_add_signed(i64::from(ahead))
-    }
-}
-
-impl Window {
-    /// Takes the depth before a frame is read; says whether a frame is to be left out.
-    fn shortens(&mut self, depth: u64, target: u64, silent: bool) -> bool {
-        self.lowest = self.lowest.min(depth);
-        self.frames += 1;
-        if self.frames < WINDOW_FRAMES {
-            return false;
-        }
-        let excess = self.lowest.saturating_sub(target);
-        let waits = excess <= LARGE_EXCESS && !silent; // for a silent frame, then measures anew
-        if excess <= EXCESS || waits && self.frames > 2 * WINDOW_FRAMES {
-            *self = Self::default();
-            return false;
-        }
-        if waits {
-            return false;
-        }
-        self.lowest -= STEP;
-        self.frames = WINDOW_FRAMES - FAST_FRAMES;
-        true
-    }
-}
-
-impl Default for Window {
-    fn default() -> Self {
-        Self {
-            lowest: u64::MAX,
-            frames: 0,
+        Counts {
+            resyncs: self.playout.resyncs(),
+            ..self.counts
         }
     }
 }
 
-/// Far from either end of the numbers.
-const ORIGIN: u64 = 1 << 48;
-/// A frame, as a step of delay.
-const STEP: u64 = FRAME_SAMPLES as u64;
-/// 40 ms: two packets may change places.
-const MIN_TARGET: u64 = 2 * STEP;
-/// 120 ms: more delay disturbs the talk more than a gap does.
-const MAX_TARGET: u64 = 6 * STEP;
-/// The longest payload taken: 180 ms.
-const MAX_PAYLOAD: u64 = 1440;
-/// Ten seconds without a late packet before the delay shrinks.
-const CALM_FRAMES: u32 = 500;
-/// The depth is judged by its minimum over one second.
-const WINDOW_FRAMES: u32 = 50;
-/// While far too deep, a frame is left out each 100 ms.
-const FAST_FRAMES: u32 = 5;
-/// 40 ms more than the target is left alone.
-const EXCESS: u64 = 2 * STEP;
-/// 100 ms more is cut also out of speech.
-const LARGE_EXCESS: u64 = 5 * STEP;
-/// Frames until a repeated frame has faded.
+/// The law; other codecs have none, and nothing of theirs is looked into.
+fn law(codec: Codec) -> Law {
+    codec.law().unwrap_or(Law::Mu)
+}
+
+/// The longest payload taken: 180 ms of G.711.
+const MAX_PAYLOAD: usize = 1440;
+/// Frames until what is made up has faded, and silence begins.
 const FADED: u32 = 3;
 /// How long an unpaced reader waits for a missing packet.
 const REORDER_WAIT: Duration = Duration::from_millis(60);

@@ -3,7 +3,9 @@
 //! [`session::Session`] is what others drive; the rest are its parts, named as the RFC names them.
 
 pub mod jitter_buffer;
+pub mod opus;
 pub mod packet;
+pub mod playout;
 pub mod receiver;
 pub mod rtcp;
 pub mod sender;
@@ -12,9 +14,10 @@ pub mod telephone_event;
 
 use std::time::Duration;
 
-/// Ticks of an RTP clock of this rate in a stretch of time; wraps as timestamps do.
+/// Ticks of an RTP clock of this rate in a stretch of time.
 #[must_use]
-pub fn ticks(duration: Duration, clock_rate: u32) -> u32 {
-    let ticks = duration.as_nanos() * u128::from(clock_rate) / 1_000_000_000;
-    (ticks & u128::from(u32::MAX)) as u32
+pub fn ticks(duration: Duration, clock_rate: u32) -> u64 {
+    let rate = u64::from(clock_rate);
+    let part = u64::from(duration.subsec_nanos()) * rate / 1_000_000_000;
+    duration.as_secs() * rate + part
 }

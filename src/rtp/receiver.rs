@@ -8,6 +8,8 @@ pub struct Receiver {
     max_sequence: u16,
     /// Sequence number wraps, in the upper 16 bits.
     cycles: u32,
+    /// Which of the last 64 have come, the newest in the lowest bit.
+    seen: u64,
     /// The sequence number that would confirm a restart of the source.
     bad_sequence: Option<u16>,
     received: u32,
@@ -26,8 +28,10 @@ pub enum Order {
         /// Sequence numbers left out.
         gap: u16,
     },
-    /// Older than the newest: reordered or a duplicate.
+    /// Older than the newest, and not seen before as far as is remembered.
     Old,
+    /// It has come before.
+    Duplicate,
     /// The source has begun anew at another number.
     Restarted,
     /// A wild sequence number; not to be used unless the next one follows it.
@@ -59,6 +63,7 @@ impl Receiver {
             base_sequence: sequence,
             max_sequence: sequence.wrapping_sub(1),
             cycles: 0,
+            seen: 0,
             bad_sequence: None,
             received: 0,
             expected_before: 0,
@@ -73,6 +78,12 @@ impl Receiver {
         let delta = sequence.wrapping_sub(self.max_sequence);
         if delta == 0 || delta > u16::MAX - MAX_MISORDER {
             self.received = self.received.wrapping_add(1);
+            let age = u32::from(self.max_sequence.wrapping_sub(sequence));
+            let bit = 1u64.checked_shl(age).unwrap_or(0);
+            if self.seen & bit != 0 {
+                return Order::Duplicate;
+            }
+            self.seen |= bit;
             return Order::Old;
         }
         if delta < MAX_DROPOUT {
@@ -80,6 +91,7 @@ impl Receiver {
                 self.cycles = self.cycles.wrapping_add(1 << 16);
             }
             self.max_sequence = sequence;
+            self.seen = self.seen.checked_shl(u32::from(delta)).unwrap_or(0) | 1;
             self.bad_sequence = None;
             self.received = self.received.wrapping_add(1);
             return Order::Newest { gap: delta - 1 };
@@ -91,6 +103,7 @@ impl Receiver {
                 ..Self::new(self.ssrc, sequence)
             };
             self.max_sequence = sequence;
+            self.seen = 1;
             self.received = 1;
             return Order::Restarted;
         }

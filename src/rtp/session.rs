@@ -13,11 +13,11 @@ use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::audio::{Codec, FRAME_SAMPLES, Law};
+use crate::audio::{Codec, Law, SAMPLE_RATE};
 
-use super::jitter_buffer::{JitterBuffer, Played};
+use super::jitter_buffer::{Incoming, JitterBuffer, Part, Played};
 use super::packet::Packet;
-use super::receiver::{Order, Receiver, Report};
+use super::receiver::{Order, Report};
 use super::rtcp::Rtcp;
 use super::telephone_event::Detector;
 use super::ticks;
@@ -25,6 +25,7 @@ use super::ticks;
 mod latch;
 mod outgoing;
 mod settings;
+mod sources;
 mod statistics;
 
 pub use outgoing::Outgoing;
@@ -33,6 +34,7 @@ pub use statistics::Statistics;
 
 use latch::{Admission, Latch};
 use outgoing::Sending;
+use sources::{Kind, Source};
 use statistics::Counts;
 
 /// What is to be told.
@@ -103,15 +105,12 @@ pub struct Session {
     told_timeout: bool,
     heard_any: bool,
     frames_due: u32,
-    frames_played: u64,
+    /// A tick is being read.
+    reading: bool,
+    /// Samples of 8 kHz that were read.
+    position: u64,
     events: VecDeque<Event>,
     counts: Counts,
-}
-
-#[derive(Debug)]
-struct Source {
-    receiver: Receiver,
-    last: Instant,
 }
 
 impl Session {
@@ -128,7 +127,7 @@ impl Session {
             source: None,
             candidate: None,
             buffer: JitterBuffer::new(stream.codec),
-            detector: Detector::default(),
+            detector: Detector::new(stream.codec.clock_rate()),
             sending: Sending::new(ssrc, settings.first_sequence, settings.first_timestamp),
             rtcp: Rtcp::new(
                 ssrc,
@@ -142,7 +141,8 @@ impl Session {
             told_timeout: false,
             heard_any: false,
             frames_due: 0,
-            frames_played: 0,
+            reading: false,
+            position: 0,
             events: VecDeque::with_capacity(EVENTS),
             counts: Counts::default(),
             stream,
@@ -191,6 +191,9 @@ impl Session {
                     self.tell(Event::Digit(key));
                 }
             }
+            Kind::ComfortNoise if matches!(order, Order::Newest { .. }) => {
+                self.buffer.handle_silence();
+            }
             Kind::ComfortNoise => {}
         }
     }
@@ -199,25 +202,26 @@ impl Session {
         if let Some(source) = &mut self.source {
             let since = now.saturating_duration_since(self.start);
             let arrival = ticks(since, self.stream.codec.clock_rate());
+            let arrival = (arrival & u64::from(u32::MAX)) as u32;
             source.receiver.handle_times(packet.timestamp, arrival);
         }
         if !self.stream.receives {
             return;
         }
-        let newest = order != Order::Old;
-        let Packet {
-            payload, timestamp, ..
-        } = *packet;
+        if order == Order::Duplicate {
+            self.buffer.handle_duplicate();
+            return;
+        }
+        let incoming = Incoming {
+            payload: packet.payload,
+            timestamp: packet.timestamp,
+            marker: packet.marker || order == Order::Restarted,
+            newest: order != Order::Old,
+            follows: order == Order::Newest { gap: 0 },
+        };
         match self.delivery {
-            Delivery::Paced => {
-                let marker = packet.marker || order == Order::Restarted;
-                self.buffer.handle(payload, timestamp, marker, newest);
-            }
-            Delivery::AsReceived => {
-                let follows = order == Order::Newest { gap: 0 };
-                self.buffer
-                    .handle_unpaced(payload, timestamp, newest, follows);
-            }
+            Delivery::Paced => self.buffer.handle(incoming, self.clock(now)),
+            Delivery::AsReceived => self.buffer.handle_unpaced(incoming),
         }
     }
 
@@ -242,6 +246,8 @@ impl Session {
     pub fn update(&mut self, stream: Stream, now: Instant) {
         if stream.codec != self.stream.codec {
             self.buffer.restart(stream.codec);
+            self.detector = Detector::new(stream.codec.clock_rate());
+            self.reading = false;
             self.sending.pause();
         }
         if let Some(remote) = stream.remote {
@@ -269,8 +275,8 @@ impl Session {
         }
     }
 
-    /// Time that was slept through: so many ticks will never be made. The clock of what we send goes on, and what
-    /// was heard meanwhile is given at once.
+    /// Time that was slept through: so many ticks will never be made. The clock of what we send goes on, and so
+    /// does the time of what is heard.
     pub fn skip(&mut self, ticks: u32) {
         self.frames_due = self.frames_due.saturating_add(ticks).min(FRAMES_DUE);
         self.sending.skip(ticks, self.stream.codec);
@@ -309,21 +315,22 @@ impl Session {
         self.control(len)
     }
 
-    /// The next received audio. Paced: one frame of 160 bytes for each tick (the buffer must hold it).
+    /// The next received audio. Paced: what is to be heard in each tick, one frame of 160 bytes for G.711 (the
+    /// buffer must hold it, or a packet of Opus).
     /// As received: what is there, at most a packet's worth; call it after each packet, since a second is all
     /// that is kept.
     pub fn poll_frame(&mut self, buffer: &mut [u8], now: Instant) -> Option<Received> {
         let received = match self.delivery {
             Delivery::Paced => {
-                let frame = buffer.first_chunk_mut::<FRAME_SAMPLES>()?;
-                self.frames_due = self.frames_due.checked_sub(1)?;
-                let position = self.frames_played * FRAME_SAMPLES as u64;
-                self.frames_played += 1;
+                let part = self.poll_part(buffer, now)?;
+                let position = self.position;
+                let samples = u64::from(part.ticks) * u64::from(SAMPLE_RATE);
+                self.position += samples / u64::from(self.stream.codec.clock_rate());
                 Received {
-                    len: FRAME_SAMPLES,
-                    ticks: self.stream.codec.frame_ticks(),
+                    len: part.len,
+                    ticks: part.ticks,
                     position,
-                    played: self.buffer.play(frame),
+                    played: part.played,
                 }
             }
             Delivery::AsReceived => {
@@ -344,6 +351,27 @@ impl Session {
             }
         }
         Some(received)
+    }
+
+    /// The next piece of the ticks that are due.
+    fn poll_part(&mut self, buffer: &mut [u8], now: Instant) -> Option<Part> {
+        loop {
+            if !self.reading {
+                self.frames_due = self.frames_due.checked_sub(1)?;
+                self.buffer.begin(self.clock(now));
+                self.reading = true;
+            }
+            if let Some(part) = self.buffer.poll(buffer) {
+                return Some(part);
+            }
+            self.reading = false;
+        }
+    }
+
+    /// Time in ticks of the codec's clock.
+    fn clock(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.start);
+        ticks(since, self.stream.codec.clock_rate())
     }
 
     /// What is to be told next.
@@ -390,76 +418,24 @@ impl Session {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let receiver = self.source.as_ref().map(|source| &source.receiver);
-        Statistics::collect(
+        let clock_rate = self.stream.codec.clock_rate();
+        let collected = Statistics::collect(
             &self.counts,
-            (receiver, self.stream.codec.clock_rate()),
+            (receiver, clock_rate),
             self.buffer.counts(),
             self.sending.sender(),
             self.rtcp.heard(),
             self.latch.source(),
-        )
+        );
+        let delay = u32::try_from(self.buffer.delay()).unwrap_or(u32::MAX);
+        Statistics {
+            playout_delay: Duration::from_secs(1) * delay / clock_rate,
+            ..collected
+        }
     }
-}
-
-/// What a packet carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Audio,
-    Event,
-    ComfortNoise,
 }
 
 impl Session {
-    fn kind(&self, payload_type: u8) -> Option<Kind> {
-        let event = self.stream.telephone_event.map(|(_, receive)| receive);
-        if payload_type == self.stream.receive_payload_type {
-            Some(Kind::Audio)
-        } else if Some(payload_type) == event {
-            Some(Kind::Event)
-        } else {
-            (payload_type == COMFORT_NOISE).then_some(Kind::ComfortNoise)
-        }
-    }
-
-    /// Where the packet stands in its source; `None` when it is not (yet) to be believed.
-    fn order(&mut self, packet: &Packet<'_>, now: Instant) -> Option<Order> {
-        if let Some(source) = &self.source {
-            let silent = now.saturating_duration_since(source.last) >= SOURCE_SILENT;
-            let other = source.receiver.ssrc() != packet.ssrc;
-            let confirmed = self.candidate == Some((packet.ssrc, packet.sequence));
-            if other && !confirmed && !silent {
-                self.candidate = Some((packet.ssrc, packet.sequence.wrapping_add(1)));
-                return None;
-            }
-            if other || silent && !source.receiver.is_followed_by(packet.sequence) {
-                self.retire_source();
-            }
-        }
-        if self.source.is_none() {
-            self.candidate = None;
-            self.detector = Detector::default();
-            if self.heard_any {
-                self.counts.source_changes += 1;
-                self.buffer.restart(self.stream.codec);
-            }
-        }
-        let source = self.source.get_or_insert_with(|| Source {
-            receiver: Receiver::new(packet.ssrc, packet.sequence),
-            last: now,
-        });
-        source.last = now;
-        match source.receiver.handle_sequence(packet.sequence) {
-            Order::Invalid => None,
-            order => Some(order),
-        }
-    }
-
-    fn retire_source(&mut self) {
-        if let Some(source) = self.source.take() {
-            self.counts.retire(&source.receiver);
-        }
-    }
-
     fn report(&mut self) -> Option<(u32, Report)> {
         let receiver = &mut self.source.as_mut()?.receiver;
         Some((receiver.ssrc(), receiver.report()))
@@ -496,12 +472,8 @@ impl Session {
 /// Events between two polls: a poll comes every few milliseconds, so two would do. When full the newest is
 /// dropped and counted in [`Statistics::events_dropped`].
 pub const EVENTS: usize = 16;
-/// Frames that may wait for their reader, a second; more ticks than this without reading are forgotten.
+/// A second of frames may wait for their reader; more ticks than this without reading are forgotten.
 const FRAMES_DUE: u32 = 50;
-/// Static payload type of comfort noise (RFC 3389); its colour is ignored, its life is not.
-const COMFORT_NOISE: u8 = 13;
-/// A source silent for so long gives way to another at once, or may begin anew at any number.
-const SOURCE_SILENT: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests;

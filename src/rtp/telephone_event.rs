@@ -7,9 +7,11 @@
 use std::collections::VecDeque;
 
 /// Hears keys.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Detector {
     current: Option<Current>,
+    /// Ticks of the clock in one of 8 kHz.
+    scale: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,15 @@ struct Current {
 }
 
 impl Detector {
+    /// For events on a clock of this rate.
+    #[must_use]
+    pub fn new(clock_rate: u32) -> Self {
+        Self {
+            current: None,
+            scale: (clock_rate / 8_000).max(1),
+        }
+    }
+
     /// Takes an event packet; gives the key if one begins here.
     pub fn handle(&mut self, timestamp: u32, marker: bool, payload: &[u8]) -> Option<char> {
         let &[event, flags, high, low, ..] = payload else {
@@ -36,10 +47,10 @@ impl Detector {
                 current.ended |= ended;
                 return None;
             }
-            if current.timestamp.wrapping_sub(timestamp) < STRAGGLER {
+            if current.timestamp.wrapping_sub(timestamp) < STRAGGLER * self.scale {
                 return None; // of an earlier key
             }
-            if !marker && current.continues(event, ahead) {
+            if !marker && current.continues(event, ahead, ONE_PACKET * self.scale) {
                 *current = Current {
                     event,
                     timestamp,
@@ -62,8 +73,8 @@ impl Detector {
 impl Current {
     /// Whether an unmarked packet of a later timestamp is the same long press: a new segment (RFC 4733
     /// §2.5.1.3), or a sender that moves the timestamp with each packet.
-    fn continues(&self, event: u8, ahead: u32) -> bool {
-        let reached = u32::from(self.duration) + ONE_PACKET;
+    fn continues(&self, event: u8, ahead: u32, packet: u32) -> bool {
+        let reached = u32::from(self.duration) + packet;
         event == self.event && !self.ended && (ahead <= reached || ahead == SEGMENT)
     }
 }
@@ -195,11 +206,11 @@ const KEY_FRAMES: u16 = 5;
 const FINAL_PACKETS: u8 = 3;
 /// 60 ms between keys; 40 is what receivers must be able to tell apart.
 const PAUSE_TICKS: u8 = 3;
-/// Five seconds: what is older is not late, the timestamps have begun anew.
+/// Five seconds of 8 kHz: what is older is not late, the timestamps have begun anew.
 const STRAGGLER: u32 = 40_000;
 /// The longest duration a segment can hold.
 const SEGMENT: u32 = 0xFFFF;
-/// What a sender's step may be, up to 50 ms.
+/// What a sender's step may be: 50 ms of 8 kHz.
 const ONE_PACKET: u32 = 400;
 
 #[cfg(test)]

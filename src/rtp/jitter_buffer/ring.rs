@@ -2,10 +2,6 @@
 
 use core::ops::Range;
 
-use crate::audio::{Law, level};
-
-use super::FRAME_SAMPLES;
-
 /// Samples held: 1.024 s. What lies further ahead than this is a jump; older samples are overwritten.
 pub(super) const CAPACITY: u64 = 8192;
 
@@ -47,20 +43,23 @@ impl Ring {
         self.present[index(place)]
     }
 
-    /// Moves a frame out, silence where nothing is; gives the number of samples missing.
-    pub(super) fn read(&mut self, place: u64, frame: &mut [u8; FRAME_SAMPLES], law: Law) -> usize {
-        let mut missing = 0;
-        for (offset, sample) in frame.iter_mut().enumerate() {
+    /// How many samples from a place on are all present, or all missing; `limit` at most.
+    pub(super) fn run(&self, place: u64, limit: usize) -> (bool, usize) {
+        let present = self.has(place);
+        let same = |offset: &usize| self.has(place + *offset as u64) == present;
+        (present, (0..limit).take_while(same).count())
+    }
+
+    /// Copies what is there without taking it; false, and nothing copied that can be used, when something is missing.
+    pub(super) fn peek(&self, place: u64, samples: &mut [u8]) -> bool {
+        for (offset, sample) in samples.iter_mut().enumerate() {
             let index = index(place + offset as u64);
-            if self.present[index] {
-                self.present[index] = false;
-                *sample = self.samples[index];
-            } else {
-                missing += 1;
-                *sample = law.silence();
+            if !self.present[index] {
+                return false;
             }
+            *sample = self.samples[index];
         }
-        missing
+        true
     }
 
     /// Moves out what is present without a gap; gives the number of samples.
@@ -84,18 +83,6 @@ impl Ring {
         for offset in 0..samples {
             self.present[index(place + offset)] = false;
         }
-    }
-
-    /// Whether nobody can be heard in the frame at a place.
-    pub(super) fn is_silent(&self, place: u64, law: Law) -> bool {
-        let mut frame = [law.silence(); FRAME_SAMPLES];
-        for (offset, sample) in frame.iter_mut().enumerate() {
-            let index = index(place + offset as u64);
-            if self.present[index] {
-                *sample = self.samples[index];
-            }
-        }
-        level::is_silent(law, &frame)
     }
 }
 

@@ -40,8 +40,8 @@ fn loss_reordering_and_duplicates() {
     let report = receiver.report();
     assert_eq!((report.fraction_lost, report.cumulative_lost), (64, 1));
     assert_eq!(receiver.handle_sequence(14), Order::Newest { gap: 0 });
-    assert_eq!(receiver.handle_sequence(14), Order::Old, "duplicate");
-    assert_eq!(receiver.handle_sequence(14), Order::Old, "duplicate");
+    assert_eq!(receiver.handle_sequence(14), Order::Duplicate);
+    assert_eq!(receiver.handle_sequence(14), Order::Duplicate);
     let report = receiver.report();
     assert_eq!((report.fraction_lost, report.cumulative_lost), (0, -1));
 }

@@ -52,6 +52,8 @@ pub struct Statistics {
     pub jitter: Duration,
     /// Playout: duplicates, late packets, moves, concealed and shortened frames.
     pub playout: jitter_buffer::Counts,
+    /// How long what comes fastest waits in the playout.
+    pub playout_delay: Duration,
     /// Datagrams that are no RTP or RTCP.
     pub malformed: u64,
     /// Packets of a payload type that was not agreed.
@@ -98,6 +100,7 @@ impl Statistics {
             lost: counts.lost_before + receiver.map_or(0, |receiver| i64::from(receiver.lost())),
             jitter,
             playout,
+            playout_delay: Duration::ZERO,
             malformed: counts.malformed,
             unexpected_payload: counts.unexpected_payload,
             unconfirmed: counts.unconfirmed,

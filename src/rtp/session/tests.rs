@@ -361,15 +361,15 @@ fn each_tick_gives_one_frame_and_a_loss_is_concealed() {
         let (received, frame) = world.frame().unwrap();
         assert_eq!(received.len, 160);
         assert_eq!(received.position, u64::from(number) * 160);
-        heard.push((received.played, frame[0]));
+        heard.push((received.played, frame[159]));
         assert_eq!(world.frame(), None, "one a tick");
     }
     let codes = |range: std::ops::Range<usize>| -> Vec<u8> {
         heard[range].iter().map(|(_, code)| *code).collect()
     };
-    assert_eq!(codes(2..52), (0..50).collect::<Vec<u8>>());
-    assert_eq!(heard[52].0, Played::Concealed);
-    assert_eq!(codes(53..100), (51..98).collect::<Vec<u8>>());
+    assert_eq!(codes(0..50), (0..50).collect::<Vec<u8>>());
+    assert_eq!(heard[50].0, Played::Concealed);
+    assert_eq!(codes(51..100), (51..100).collect::<Vec<u8>>());
     let statistics = world.session.statistics();
     assert_eq!((statistics.lost, statistics.playout.concealed), (1, 1));
     assert!(
@@ -523,11 +523,7 @@ fn another_law_on_the_wire_is_converted() {
         world.tick(Outgoing::Comfort);
         if number == 2 {
             let frames: Vec<_> = std::iter::from_fn(|| world.frame()).collect();
-            assert!(crate::audio::level::is_silent(Law::Mu, &frames[0].1));
-            assert_eq!(
-                frames.last().unwrap().1,
-                [Law::A.convert(0x9A, Law::Mu); 160]
-            );
+            assert_eq!(frames[2].1, [Law::A.convert(0x9A, Law::Mu); 160]);
         }
     }
 }

@@ -17,7 +17,7 @@ fn press(event: u8, timestamp: u32) -> Vec<(u32, bool, [u8; 4])> {
 }
 
 fn heard(packets: impl IntoIterator<Item = (u32, bool, [u8; 4])>) -> String {
-    let mut detector = Detector::default();
+    let mut detector = Detector::new(8_000);
     packets
         .into_iter()
         .filter_map(|(timestamp, marker, payload)| detector.handle(timestamp, marker, &payload))
@@ -99,8 +99,45 @@ fn a_sender_that_moves_the_timestamp_presses_once() {
 }
 
 #[test]
+fn markers_may_be_missing_and_packets_may_change_places() {
+    let unmarked = |timestamp| {
+        press(7, timestamp)
+            .into_iter()
+            .map(|(timestamp, _, payload)| (timestamp, false, payload))
+    };
+    assert_eq!(heard(unmarked(0).chain(unmarked(1_600))), "77");
+    let mut turned: Vec<_> = press(1, 0);
+    turned.reverse();
+    turned.extend(press(1, 1_600).into_iter().rev());
+    assert_eq!(heard(turned), "11");
+    let (one, two) = (press(1, 0), press(2, 1_600));
+    let mixed = [one[0], two[0], one[6], two[1], one[5], two[6]];
+    assert_eq!(heard(mixed), "12");
+}
+
+#[test]
+fn keys_on_a_clock_of_48_khz() {
+    let moving = (0..10u16).map(|step| {
+        (
+            u32::from(step) * 960,
+            step == 0,
+            packet(3, step == 9, step * 960),
+        )
+    });
+    let again = (1..=5u16).map(|step| (40_000, step == 1, packet(3, step == 5, step * 960)));
+    let late = [(0, false, packet(3, true, 9_600))];
+    let mut detector = Detector::new(48_000);
+    let keys: String = moving
+        .chain(again)
+        .chain(late)
+        .filter_map(|(timestamp, marker, payload)| detector.handle(timestamp, marker, &payload))
+        .collect();
+    assert_eq!(keys, "33");
+}
+
+#[test]
 fn flash_unknown_events_and_short_payloads_are_silent() {
-    let mut detector = Detector::default();
+    let mut detector = Detector::new(8_000);
     assert_eq!(detector.handle(1, true, &packet(16, false, 160)), None);
     assert_eq!(detector.handle(2000, true, &packet(200, false, 160)), None);
     assert_eq!(detector.handle(4000, true, &[1, 2, 3]), None);
