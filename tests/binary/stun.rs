@@ -150,7 +150,7 @@ fn a_closed_media_range_is_called_one_and_a_router_that_renumbers_is_told_of() {
         let lab = Lab::start(&[
             ("sip", "stun_server", &place),
             ("media", "ports", "\"24000-24009\""),
-            ("calls", "max", "3"),
+            ("calls", "max", "2"),
         ]);
         let (ended, text) = said(&["check", "--live", "--config", lab.config()]);
         assert_eq!(ended, code, "{text}");
