@@ -207,11 +207,11 @@ impl MediaThread {
             reports.extend(reported.recv());
             workers.push(Worker { commands, thread });
         }
-        let threads = reports.iter().map(|report| report.thread).collect();
+        let threads: Vec<i32> = reports.iter().map(|report| report.thread).collect();
         let counted = Arc::clone(&counters);
         let attendant = thread::Builder::new()
             .name("media-attendant".to_owned())
-            .spawn(move || attendant::attend(&retired, threads, &counted))?;
+            .spawn(move || attendant::attend(&retired, &threads, &counted))?;
         Ok(MediaHandle {
             threads: Arc::new(Threads {
                 workers,

@@ -7,15 +7,11 @@ use std::time::{Duration, Instant};
 use crate::io::clock;
 
 use super::call::Call;
-use super::stalls::{Account, Stall};
+use super::stalls::{Account, Stall, schedule_of};
 use super::{MediaCounters, MediaEvent, Retired};
 
 /// Works until the last media thread has gone. `threads` are their ids in the system, by number.
-pub(super) fn attend(
-    retired: &Receiver<Retired>,
-    threads: Vec<i32>,
-    counters: &Arc<MediaCounters>,
-) {
+pub(super) fn attend(retired: &Receiver<Retired>, threads: &[i32], counters: &Arc<MediaCounters>) {
     let mut lookout = Lookout::new(threads);
     loop {
         let next = if counters.snapshot().calls > 0 {
@@ -38,7 +34,8 @@ pub(super) fn attend(
 
 /// What the system said of each media thread when it was last asked.
 struct Lookout {
-    threads: Vec<i32>,
+    /// The kernel's files of the threads.
+    schedules: Vec<String>,
     accounts: Vec<Account>,
     looked: Instant,
     /// When the last stall was told of, and how many were not since.
@@ -47,10 +44,11 @@ struct Lookout {
 }
 
 impl Lookout {
-    fn new(threads: Vec<i32>) -> Self {
+    fn new(threads: &[i32]) -> Self {
+        let schedules: Vec<_> = threads.iter().copied().map(schedule_of).collect();
         Self {
-            accounts: threads.iter().copied().map(Account::read).collect(),
-            threads,
+            accounts: schedules.iter().map(|file| Account::read(file)).collect(),
+            schedules,
             looked: clock::now(),
             told: None,
             untold: 0,
@@ -58,8 +56,8 @@ impl Lookout {
     }
 
     fn look(&mut self) {
-        for (account, thread) in self.accounts.iter_mut().zip(&self.threads) {
-            *account = Account::read(*thread);
+        for (account, schedule) in self.accounts.iter_mut().zip(&self.schedules) {
+            *account = Account::read(schedule);
         }
         self.looked = clock::now();
     }
@@ -74,9 +72,9 @@ impl Lookout {
     fn tell(&mut self, stall: Stall) {
         let now = clock::now();
         let recent = |told| now.saturating_duration_since(told) < LOOK;
-        let (Some(before), Some(thread)) = (
+        let (Some(before), Some(schedule)) = (
             self.accounts.get_mut(stall.thread),
-            self.threads.get(stall.thread),
+            self.schedules.get(stall.thread),
         ) else {
             return;
         };
@@ -84,7 +82,7 @@ impl Lookout {
             self.untold += 1;
             return;
         }
-        let after = Account::read(*thread);
+        let after = Account::read(schedule);
         stall.tell(before, &after, core::mem::take(&mut self.untold));
         *before = after;
         self.told = Some(now);

@@ -3,6 +3,8 @@
 //! The thread itself compares clocks ([`Watchman`]) and says nothing; the attendant, another thread, knows how long
 //! the scheduler has let the media thread wait, and writes the line.
 
+use std::fs::File;
+use std::io::Read;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::time::{ClockId, clock_gettime};
@@ -80,17 +82,21 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Reads what the kernel knows of the thread with this id.
-    pub(super) fn read(thread: i32) -> Self {
-        let schedule = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat"));
-        let processors = std::fs::read_to_string("/proc/stat");
+    /// Reads what the kernel knows of a thread, from the file of [`schedule_of`]. Nothing is allocated: it is read once a
+    /// second, and whoever counts the media threads' allocations counts those of the whole program.
+    pub(super) fn read(schedule: &str) -> Self {
         Self {
-            waited: Duration::from_nanos(word(&schedule.unwrap_or_default(), 1)),
-            stolen: JIFFY * u32::try_from(word(&processors.unwrap_or_default(), 8)).unwrap_or(0),
+            waited: Duration::from_nanos(word(schedule, 1)),
+            stolen: JIFFY * u32::try_from(word("/proc/stat", 8)).unwrap_or(0),
             now: clock::now(),
             wallclock: clock::wallclock(),
         }
     }
+}
+
+/// The file in which the kernel keeps the scheduler's account of a thread of this program.
+pub(super) fn schedule_of(thread: i32) -> String {
+    format!("/proc/self/task/{thread}/schedstat")
 }
 
 /// Why a thread was late.
@@ -125,6 +131,9 @@ impl Stall {
 
     /// The line for the log; so many stalls were not told of before this one.
     pub(super) fn tell(&self, before: &Account, after: &Account, untold: u32) {
+        if !log::log_enabled!(log::Level::Warn) {
+            return;
+        }
         let cause = match self.cause(before, after) {
             Cause::Work(time) => format!("its own work took {} ms", time.as_millis()),
             Cause::Scheduling(time) => {
@@ -163,8 +172,15 @@ fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn word(text: &str, number: usize) -> u64 {
-    let word = text.split_whitespace().nth(number);
+/// A number on the first line of a file, counted from 0; 0 when it is not there.
+fn word(file: &str, number: usize) -> u64 {
+    let mut buffer = [0; 512];
+    let length = File::open(file).and_then(|mut file| file.read(&mut buffer));
+    let line = buffer[..length.unwrap_or(0)]
+        .split(|byte| *byte == b'\n')
+        .next();
+    let text = line.and_then(|line| core::str::from_utf8(line).ok());
+    let word = text.and_then(|text| text.split_whitespace().nth(number));
     word.and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
