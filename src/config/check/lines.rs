@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Findings, is_token};
 use crate::config::line::is_host;
-use crate::config::{Codec, Config, Line, LineKind, LineTransport};
+use crate::config::{Config, Line, LineKind, LineTransport};
 
 /// More than an office has; each register line keeps a registration alive.
 const LINES_MAX: usize = 64;

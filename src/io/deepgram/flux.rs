@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use self::listener::Listener;
 use super::{Endpoint, encoding};
-use crate::audio::SpeechFormat;
+use crate::audio::{Law, SpeechFormat};
 use crate::conversation::{Failure, Heard};
 use crate::io::tls::Tls;
 use crate::io::transcode::CallerAudio;
@@ -155,7 +155,7 @@ impl Ear {
     pub async fn check(&self) -> Result<(), Failure> {
         let Shared { settings, tls, .. } = &*self.shared;
         let target = Target {
-            url: settings.url(Law::Mu)?,
+            url: settings.url(SpeechFormat::G711(Law::Mu))?,
             authorization: settings.endpoint.authorization(),
             connect: settings.patience.connect,
         };

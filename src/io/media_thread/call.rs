@@ -435,7 +435,7 @@ fn item<'a>(codec: Codec, received: &Received, buffer: &'a [u8]) -> Item<'a> {
     match received.played {
         Played::Audio => Item::Heard(&buffer[..received.len]),
         _ if codec.law().is_some() => Item::Heard(&buffer[..received.len]),
-        Played::Concealed => Item::Lost,
+        Played::Concealed | Played::Lost => Item::Lost,
         Played::Silence => Item::Silence,
     }
 }
