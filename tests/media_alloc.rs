@@ -82,6 +82,8 @@ fn stream(socket: &UdpSocket) -> Stream {
         ptime_ms: 20,
         remote: Some(socket.local_addr().expect("it is bound")),
         remote_rtcp: None,
+        control: Default::default(),
+        control: Default::default(),
         sends: true,
         receives: true,
     }

@@ -2,10 +2,12 @@
 //!
 //! [`session::Session`] is what others drive; the rest are its parts, named as the RFC names them.
 
+pub mod burst;
 pub mod jitter_buffer;
 pub mod opus;
 pub mod packet;
 pub mod playout;
+pub mod quality;
 pub mod receiver;
 pub mod rtcp;
 pub mod sender;

@@ -12,6 +12,10 @@ use rtcp_types::{
 use super::receiver::Report;
 use super::sender::Sender;
 
+mod xr;
+
+pub use xr::VoipMetrics;
+
 /// The control half of one call.
 #[derive(Debug)]
 pub struct Rtcp {
@@ -24,6 +28,10 @@ pub struct Rtcp {
     start_ntp: u64,
     packets_reported: u32,
     last_sender_report: Option<LastSenderReport>,
+    /// What the next reports tell beyond their block: whom about, and what.
+    metrics: Option<(u32, VoipMetrics)>,
+    /// Mean size of the compounds of both sides, lower layers included (RFC 3550 §6.3.3).
+    mean_size: f64,
     heard: Heard,
 }
 
@@ -48,6 +56,8 @@ pub struct Heard {
     pub round_trip: Option<Duration>,
     /// Reports received.
     pub reports: u64,
+    /// Its own account of how we sound, if it sends extended reports (RFC 3611).
+    pub metrics: Option<VoipMetrics>,
     /// It said goodbye.
     pub bye: bool,
 }
@@ -70,6 +80,8 @@ impl Rtcp {
             start_ntp: ntp(wallclock),
             packets_reported: 0,
             last_sender_report: None,
+            metrics: None,
+            mean_size: FIRST_SIZE,
             heard: Heard::default(),
         };
         rtcp.next = now + rtcp.interval() / 2; // RFC 3550 §6.2: the first comes sooner
@@ -110,6 +122,11 @@ impl Rtcp {
         Some(length + writer.length)
     }
 
+    /// What the next reports tell of a source in an extended report; nothing when the far end has not asked for it.
+    pub fn tell_metrics(&mut self, metrics: Option<(u32, VoipMetrics)>) {
+        self.metrics = metrics;
+    }
+
     fn compound(
         &mut self,
         sender: &Sender,
@@ -148,7 +165,12 @@ impl Rtcp {
             writer.word(sixteenths(delay))?;
         }
         writer.bytes(&self.description)?;
-        Some(writer.length)
+        if let Some((source, metrics)) = &self.metrics {
+            metrics.write(sender.ssrc(), *source, &mut writer)?;
+        }
+        let length = writer.length;
+        self.count_size(length);
+        Some(length)
     }
 
     /// Takes a compound packet. `ours` is our synchronization source.
@@ -160,6 +182,7 @@ impl Rtcp {
         while !rest.is_empty() {
             (_, rest) = split(rest, false)?;
         }
+        self.count_size(bytes.len());
         self.handle_compound(bytes, ours, now);
         Ok(())
     }
@@ -185,6 +208,10 @@ impl Rtcp {
                     if let Ok(report) = rtcp_types::ReceiverReport::parse(packet) {
                         self.handle_blocks(report.report_blocks(), ours, now);
                     }
+                }
+                xr::XR => {
+                    let metrics = VoipMetrics::read(packet, ours);
+                    self.heard.metrics = metrics.or(self.heard.metrics);
                 }
                 Bye::PACKET_TYPE => self.heard.bye = true,
                 _ => {}
@@ -224,11 +251,19 @@ impl Rtcp {
         self.heard
     }
 
-    /// RFC 3550 A.7 for two members: 5 s, times 0.5 to 1.5, over e - 1.5.
+    /// RFC 3550 §6.3.1 for two members, each of which sends: the reduced minimum of §6.2 unless reports are so
+    /// long that they would take more than their share; times 0.5 to 1.5, over e - 1.5.
     fn interval(&mut self) -> Duration {
         self.random = self.random.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT);
         let fraction = (self.random >> 33) as f64 / f64::from(1u32 << 31);
-        INTERVAL.mul_f64((0.5 + fraction) / (core::f64::consts::E - 1.5))
+        let shared = MEMBERS * self.mean_size / CONTROL_BANDWIDTH;
+        let interval = REDUCED_MINIMUM.max(shared);
+        Duration::from_secs_f64(interval * (0.5 + fraction) / (core::f64::consts::E - 1.5))
+    }
+
+    fn count_size(&mut self, length: usize) {
+        let size = length as f64 + LOWER_LAYERS;
+        self.mean_size += (size - self.mean_size) / 16.0;
     }
 
     fn ntp(&self, now: Instant) -> u64 {
@@ -319,8 +354,18 @@ fn low_word(word: u64) -> u32 {
     (word & u64::from(u32::MAX)) as u32
 }
 
-/// RFC 3550 §6.2.
-const INTERVAL: Duration = Duration::from_secs(5);
+/// Of a call.
+const MEMBERS: f64 = 2.0;
+/// Of G.711 in packets of 20 ms, headers of IP and UDP included, which §6.2 counts: 80 kbit/s.
+const SESSION_KILOBITS: f64 = 80.0;
+/// Seconds: 360 over the bandwidth in kbit/s (RFC 3550 §6.2).
+const REDUCED_MINIMUM: f64 = 360.0 / SESSION_KILOBITS;
+/// Bytes a second: 5 % (RFC 3550 §6.2).
+const CONTROL_BANDWIDTH: f64 = SESSION_KILOBITS * 1_000.0 / 8.0 * 0.05;
+/// Bytes of IPv4 and UDP.
+const LOWER_LAYERS: f64 = 28.0;
+/// A first guess at a compound's size: SR with a block, and a CNAME.
+const FIRST_SIZE: f64 = 128.0;
 const RECEIVER_REPORT: u8 = 201;
 const REPORT_BLOCK: u16 = 24;
 const PADDING: u8 = 0x20;

@@ -15,21 +15,24 @@ use std::time::{Duration, Instant};
 
 use crate::audio::{Codec, Law, SAMPLE_RATE};
 
+use super::burst::Losses;
 use super::jitter_buffer::{Incoming, JitterBuffer, Part, Played};
 use super::packet::Packet;
-use super::receiver::{Order, Report};
+use super::receiver::Order;
 use super::rtcp::Rtcp;
 use super::telephone_event::Detector;
 use super::ticks;
 
+mod control;
 mod latch;
 mod outgoing;
 mod settings;
 mod sources;
 mod statistics;
 
+pub use control::is_control;
 pub use outgoing::Outgoing;
-pub use settings::{Delivery, MediaTimeout, Settings, Stream};
+pub use settings::{Control, Delivery, MediaTimeout, Settings, Stream};
 pub use statistics::Statistics;
 
 use latch::{Admission, Latch};
@@ -55,11 +58,13 @@ pub struct Transmit {
     pub len: usize,
     /// Where to.
     pub to: SocketAddr,
-    /// From which of our two ports.
+    /// What it is.
     pub channel: Channel,
+    /// From which of our two ports; differs from what it is where the two share one (RFC 5761).
+    pub port: Channel,
 }
 
-/// One of the two ports of a stream.
+/// One of the two halves of a stream, each with a port of its own unless they share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
     /// Media.
@@ -98,6 +103,9 @@ pub struct Session {
     detector: Detector,
     sending: Sending,
     rtcp: Rtcp,
+    losses: Losses,
+    /// What we had sent when the far end last reported.
+    sent_when_heard: u32,
     /// Where RTCP really comes from.
     rtcp_source: Option<SocketAddr>,
     /// The last sign of life, the start of waiting for one, and whether its absence was told.
@@ -136,6 +144,8 @@ impl Session {
                 settings.seed,
                 now,
             ),
+            losses: Losses::default(),
+            sent_when_heard: 0,
             rtcp_source: None,
             alive: now,
             told_timeout: false,
@@ -160,6 +170,7 @@ impl Session {
             return;
         };
         match self.latch.admit(from, now) {
+            Admission::Refused if self.is_rebound(&packet, from, now) => self.latch.rebind(from),
             Admission::Refused => {
                 self.counts.strays += 1;
                 self.counts.stray_from = Some(from);
@@ -219,26 +230,13 @@ impl Session {
             newest: order != Order::Old,
             follows: order == Order::Newest { gap: 0 },
         };
+        let late = self.buffer.counts().late;
         match self.delivery {
             Delivery::Paced => self.buffer.handle(incoming, self.clock(now)),
             Delivery::AsReceived => self.buffer.handle_unpaced(incoming),
         }
-    }
-
-    /// Takes a datagram of the RTCP port.
-    pub fn handle_rtcp(&mut self, bytes: &[u8], from: SocketAddr, now: Instant) {
-        if !self.latch.same_host(from) && self.stream.remote_rtcp != Some(from) {
-            self.counts.strays += 1;
-            return;
-        }
-        if self.rtcp.handle(bytes, self.sending.ssrc(), now).is_err() {
-            self.counts.malformed += 1;
-            return;
-        }
-        self.counts.rtcp_received += 1;
-        self.rtcp_source = Some(from);
-        if self.heard_any {
-            self.show_life(now); // a muted telephone may send nothing else
+        if self.buffer.counts().late > late {
+            self.losses.discard(packet.sequence);
         }
     }
 
@@ -293,26 +291,11 @@ impl Session {
                     len,
                     to,
                     channel: Channel::Rtp,
+                    port: Channel::Rtp,
                 });
             }
         }
-        if !self.rtcp.is_due(now) {
-            return None;
-        }
-        let report = self.report();
-        let len = self
-            .rtcp
-            .write_report(self.sending.sender(), report, buffer, now)?;
-        self.control(len)
-    }
-
-    /// The last packet of the session: RTCP BYE.
-    pub fn goodbye(&mut self, buffer: &mut [u8], now: Instant) -> Option<Transmit> {
-        let report = self.report();
-        let len = self
-            .rtcp
-            .write_bye(self.sending.sender(), report, buffer, now)?;
-        self.control(len)
+        self.poll_control(buffer, now)
     }
 
     /// The next received audio. Paced: what is to be heard in each tick, one frame of 160 bytes for G.711 (the
@@ -419,42 +402,26 @@ impl Session {
     pub fn statistics(&self) -> Statistics {
         let receiver = self.source.as_ref().map(|source| &source.receiver);
         let clock_rate = self.stream.codec.clock_rate();
-        let collected = Statistics::collect(
-            &self.counts,
-            (receiver, clock_rate),
-            self.buffer.counts(),
-            self.sending.sender(),
-            self.rtcp.heard(),
-            self.latch.source(),
-        );
         let delay = u32::try_from(self.buffer.delay()).unwrap_or(u32::MAX);
         Statistics {
             playout_delay: Duration::from_secs(1) * delay / clock_rate,
-            ..collected
+            received_as: self.received_quality(),
+            sent_as: self.sent_quality(),
+            pattern: self.losses.pattern(),
+            mux: self.stream.control.mux,
+            ..Statistics::collect(
+                &self.counts,
+                (receiver, clock_rate),
+                self.buffer.counts(),
+                self.sending.sender(),
+                self.rtcp.heard(),
+                self.latch.source(),
+            )
         }
     }
 }
 
 impl Session {
-    fn report(&mut self) -> Option<(u32, Report)> {
-        let receiver = &mut self.source.as_mut()?.receiver;
-        Some((receiver.ssrc(), receiver.report()))
-    }
-
-    /// RTCP goes where it comes from, if that is the latched host; else where signalling or RFC 3550 §11 say.
-    fn control(&mut self, len: usize) -> Option<Transmit> {
-        let to = self
-            .rtcp_source
-            .filter(|from| self.latch.same_host(*from))
-            .or_else(|| self.latch.control(self.stream.remote_rtcp))?;
-        self.counts.rtcp_sent += 1;
-        Some(Transmit {
-            len,
-            to,
-            channel: Channel::Rtcp,
-        })
-    }
-
     fn show_life(&mut self, now: Instant) {
         self.alive = now;
         self.told_timeout = false;

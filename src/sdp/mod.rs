@@ -8,6 +8,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use crate::audio::Codec;
 
+mod control;
 pub mod crypto;
 mod format;
 mod offer_answer;
@@ -67,6 +68,10 @@ pub struct Negotiated {
     pub remote: Option<SocketAddr>,
     /// Where to send RTCP.
     pub remote_rtcp: Option<SocketAddr>,
+    /// RTP and RTCP share a port, on both sides (RFC 5761).
+    pub rtcp_mux: bool,
+    /// The peer wants VoIP metrics in its reports (RFC 3611).
+    pub voip_metrics: bool,
     /// Our direction.
     pub direction: Direction,
     /// How the stream is encrypted, if it is.

@@ -77,6 +77,8 @@ pub fn answer(
         ptime_ms: offered.packet_ms(codec),
         remote: remote(offer, offered),
         remote_rtcp: remote_rtcp(offer, offered),
+        rtcp_mux: offered.shares_port(),
+        voip_metrics: offered.wants_metrics(),
         direction: our_direction(offer, offered),
         crypto: line
             .as_ref()
@@ -92,6 +94,7 @@ pub fn answer(
     let mut ours = audio(local, &formats, events, negotiated.ptime_ms);
     ours.protocol.clone_from(&offered.protocol);
     ours.attributes.extend(line.as_ref().map(Line::attribute));
+    ours.answer_control(offered);
     ours.attributes
         .push(Attribute::flag(negotiated.direction.as_str()));
     let mut description = describe(local);
@@ -119,6 +122,7 @@ pub fn offer(local: &Local) -> SessionDescription {
         let lines = keys.map(|(tag, (suite, key))| Line::new(tag, suite, key));
         ours.attributes.extend(lines.map(|line| line.attribute()));
     }
+    ours.offer_control();
     ours.attributes
         .push(Attribute::flag(Direction::SendRecv.as_str()));
     let mut description = describe(local);
@@ -161,6 +165,8 @@ pub fn conclude(
         ptime_ms: theirs.packet_ms(codec),
         remote: remote(answer, theirs),
         remote_rtcp: remote_rtcp(answer, theirs),
+        rtcp_mux: ours.shares_port() && theirs.shares_port(),
+        voip_metrics: theirs.wants_metrics(),
         direction: our_direction(answer, theirs).within(offer.direction_of(ours)),
         crypto,
     })

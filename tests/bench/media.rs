@@ -47,6 +47,7 @@ pub(super) fn stream(remote: SocketAddr) -> Stream {
         ptime_ms: 20,
         remote: Some(remote),
         remote_rtcp: None,
+        control: Default::default(),
         sends: true,
         receives: true,
     }

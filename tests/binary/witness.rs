@@ -1,7 +1,15 @@
 //! `scripts/witness check`, which judges what the box sent in a whole run: it must see what is broken.
 
-use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use ringwell::audio::{Codec, Law};
+use ringwell::io::clock;
+use ringwell::rtp::burst::Pattern;
+use ringwell::rtp::quality::Path;
+use ringwell::rtp::receiver::Report;
+use ringwell::rtp::rtcp::{Rtcp, VoipMetrics};
+use ringwell::rtp::sender::Sender;
 
 /// What it is shown: sender, port at both ends, payload.
 type Datagram = ([u8; 4], u16, Vec<u8>);
@@ -10,7 +18,7 @@ const BOX: [u8; 4] = [127, 70, 1, 1];
 const PEER: [u8; 4] = [127, 70, 1, 9];
 
 /// A file in the format of libpcap with IPv4 datagrams (link type 101) to 127.70.1.7.
-fn capture(folder: &Path, datagrams: &[Datagram]) {
+fn capture(folder: &std::path::Path, datagrams: &[Datagram]) {
     let mut file = Vec::new();
     file.extend(0xa1b2_c3d4_u32.to_le_bytes());
     file.extend([2, 0, 4, 0]);
@@ -100,6 +108,43 @@ fn what_is_broken_fails_with_its_frame_when_the_box_sent_it() {
     let sound = (BOX, 5060, answer("OK", "OK"));
     let (passed, said) = judged(&[&sent_by(PEER)[..], &[sound]].concat(), "1");
     assert!(passed, "{said}");
+}
+
+/// RFC 3611: ours passes; one whose block is longer than the packet does not.
+#[test]
+fn an_extended_report_is_read_and_a_broken_one_fails() {
+    let pattern = Pattern {
+        loss: 0.03,
+        burst_packets: 4.0,
+        gap_packets: 300.0,
+        ..Pattern::default()
+    };
+    let path = Path {
+        codec: Codec::G711(Law::Mu),
+        loss: 0.03,
+        burst_ratio: 1.5,
+        delay: Duration::from_millis(80),
+    };
+    let metrics = VoipMetrics::new(&pattern, &path.quality(), 20, [40, 60], [40, 60, 120]);
+    let now = clock::now();
+    let mut rtcp = Rtcp::new(5, "box@127.70.1.1", SystemTime::UNIX_EPOCH, 1, now);
+    rtcp.tell_metrics(Some((9, metrics)));
+    let mut buffer = [0; 400];
+    let sender = Sender::new(5, 1, 1);
+    let length = rtcp.write_bye(&sender, Some((9, Report::default())), &mut buffer, now);
+    let sound = buffer[..length.expect("it fits")].to_vec();
+    let audio = (BOX, 5060, answer("OK", "OK"));
+    let (passed, said) = judged(&[audio.clone(), (BOX, 20_001, sound.clone())], "1");
+    assert!(passed, "{said}");
+    assert!(said.contains("1 of RTCP"), "{said}");
+    let mut broken = sound;
+    let at = broken
+        .windows(2)
+        .position(|bytes| bytes == [7, 0])
+        .expect("the block");
+    broken[at + 3] = 40;
+    let (passed, said) = judged(&[audio, (BOX, 20_001, broken)], "1");
+    assert!(!passed, "{said}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One call on the media thread: its session, its sockets, its rings.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
@@ -14,7 +14,7 @@ use crate::io::rings::{AgentFrame, AgentReader, CallerWriter, Frame, Item, Relay
 use crate::io::srtp::Dropped;
 use crate::io::transcode::Looped;
 use crate::rtp::jitter_buffer::Played;
-use crate::rtp::session::{Channel, Event, Outgoing, Received, Session};
+use crate::rtp::session::{Channel, Event, Outgoing, Received, Session, Transmit, is_control};
 
 use super::arrival::{Arrival, Inlet};
 use super::protection::Protection;
@@ -93,9 +93,13 @@ impl Call {
             let Some(Arrival { length, from, at }) = inlet.take(&self.ports.rtp) else {
                 break;
             };
+            let buffer = inlet.buffer();
+            if self.session.shares_port() && is_control(&buffer[..length]) {
+                self.take_control((buffer, length), from, counters, at);
+                continue;
+            }
             counters.count_packet_in();
             self.watch.saw(from);
-            let buffer = inlet.buffer();
             match self.protection.open(Channel::Rtp, buffer, length) {
                 Ok(length) => self.session.handle_rtp(&buffer[..length], from, at),
                 Err(dropped) => self.count_dropped(dropped),
@@ -110,12 +114,22 @@ impl Call {
             let Some(Arrival { length, from, at }) = inlet.take(&self.ports.rtcp) else {
                 break;
             };
-            counters.count_control_in();
-            let buffer = inlet.buffer();
-            match self.protection.open(Channel::Rtcp, buffer, length) {
-                Ok(length) => self.session.handle_rtcp(&buffer[..length], from, at),
-                Err(dropped) => self.count_dropped(dropped),
-            }
+            self.take_control((inlet.buffer(), length), from, counters, at);
+        }
+    }
+
+    /// Takes a control packet, of whichever port.
+    fn take_control(
+        &mut self,
+        (buffer, length): (&mut [u8], usize),
+        from: SocketAddr,
+        counters: &MediaCounters,
+        now: Instant,
+    ) {
+        counters.count_control_in();
+        match self.protection.open(Channel::Rtcp, buffer, length) {
+            Ok(length) => self.session.handle_rtcp(&buffer[..length], from, now),
+            Err(dropped) => self.count_dropped(dropped),
         }
     }
 
@@ -208,16 +222,23 @@ impl Call {
                 continue;
             };
             let bytes = &buffer[..length];
-            match transmit.channel {
-                Channel::Rtp => match self.ports.rtp.send_to(bytes, transmit.to) {
-                    Ok(_) => counters.count_departure(now.saturating_duration_since(ideal)),
-                    Err(_) => counters.count_send_error(),
-                },
-                Channel::Rtcp => match self.ports.rtcp.send_to(bytes, transmit.to) {
-                    Ok(_) => counters.count_control_out(),
-                    Err(_) => counters.count_send_error(),
-                },
+            match (
+                self.socket(transmit).send_to(bytes, transmit.to),
+                transmit.channel,
+            ) {
+                (Ok(_), Channel::Rtp) => {
+                    counters.count_departure(now.saturating_duration_since(ideal));
+                }
+                (Ok(_), Channel::Rtcp) => counters.count_control_out(),
+                (Err(_), _) => counters.count_send_error(),
             }
+        }
+    }
+
+    fn socket(&self, transmit: Transmit) -> &UdpSocket {
+        match transmit.port {
+            Channel::Rtp => &self.ports.rtp,
+            Channel::Rtcp => &self.ports.rtcp,
         }
     }
 
@@ -330,7 +351,10 @@ impl Call {
         if let Some(transmit) = self.session.goodbye(buffer, now)
             && let Some(length) = self.protection.seal(Channel::Rtcp, buffer, transmit.len)
         {
-            match self.ports.rtcp.send_to(&buffer[..length], transmit.to) {
+            match self
+                .socket(transmit)
+                .send_to(&buffer[..length], transmit.to)
+            {
                 Ok(_) => counters.count_control_out(),
                 Err(_) => counters.count_send_error(),
             }

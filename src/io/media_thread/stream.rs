@@ -1,6 +1,6 @@
 //! What signalling agreed on, in the words of `rtp`.
 
-use crate::rtp::session::Stream;
+use crate::rtp::session::{Control, Stream};
 use crate::sdp::{Direction, Negotiated};
 
 impl From<&Negotiated> for Stream {
@@ -19,6 +19,10 @@ impl From<&Negotiated> for Stream {
             ptime_ms: negotiated.ptime_ms,
             remote: negotiated.remote,
             remote_rtcp: negotiated.remote_rtcp,
+            control: Control {
+                mux: negotiated.rtcp_mux,
+                metrics: negotiated.voip_metrics,
+            },
             sends,
             receives,
         }

@@ -31,6 +31,22 @@ const REPORT: Report = Report {
     jitter: 17,
 };
 
+/// Values that the block can hold exactly.
+pub(super) const METRICS: VoipMetrics = VoipMetrics {
+    loss: 16.0 / 256.0,
+    discard: 4.0 / 256.0,
+    burst_density: 128.0 / 256.0,
+    gap_density: 2.0 / 256.0,
+    burst_ms: 120,
+    gap_ms: 5_000,
+    round_trip_ms: 48,
+    end_system_ms: 85,
+    r: Some(72.0),
+    listening_mos: Some(3.8),
+    conversation_mos: Some(3.7),
+    buffer_ms: [40, 60, 200],
+};
+
 /// The same compound by the library's builders.
 fn oracle(sender: Option<(&Sender, u64)>, ours: u32, block: bool, bye: bool) -> Vec<u8> {
     let report = || {
@@ -177,7 +193,7 @@ fn what_is_no_compound_is_refused_whole() {
 }
 
 #[test]
-fn reports_come_every_five_seconds_unevenly() {
+fn reports_come_at_the_reduced_minimum_unevenly() {
     let now = clock::now();
     let mut rtcp = rtcp(1, now);
     let first = rtcp.next - now;
@@ -187,14 +203,65 @@ fn reports_come_every_five_seconds_unevenly() {
     );
     let intervals: Vec<f64> = (0..2_000).map(|_| rtcp.interval().as_secs_f64()).collect();
     let mean = intervals.iter().sum::<f64>() / 2_000.0;
-    assert!((mean - 4.1).abs() < 0.2, "{mean}");
+    assert!((mean - 4.5 / 1.218_28).abs() < 0.2, "{mean}");
     assert!(
         intervals
             .iter()
-            .all(|interval| (2.0..6.2).contains(interval))
+            .all(|interval| (1.8..5.6).contains(interval))
     );
     assert!(!rtcp.is_due(now));
     assert!(rtcp.is_due(now + Duration::from_secs(4)));
+}
+
+/// RFC 3550 §6.2: control takes a twentieth of the bandwidth, however long the reports are.
+#[test]
+fn long_reports_come_less_often() {
+    let now = clock::now();
+    let mut rtcp = rtcp(1, now);
+    (0..1_000).for_each(|_| rtcp.count_size(1_400));
+    let mean = (0..2_000)
+        .map(|_| rtcp.interval().as_secs_f64())
+        .sum::<f64>()
+        / 2_000.0;
+    assert!(
+        (mean - 2.0 * 1_428.0 / 500.0 / 1.218_28).abs() < 0.3,
+        "{mean}"
+    );
+}
+
+#[test]
+fn extended_reports_are_told_and_heard() {
+    let now = clock::now();
+    let (mut one, mut two) = (rtcp(1, now), rtcp(2, now));
+    let mut buffer = [0; 500];
+    two.tell_metrics(Some((1, METRICS)));
+    let length = two
+        .write_bye(&sent(2), Some((1, REPORT)), &mut buffer, now)
+        .unwrap();
+    let packets: Vec<_> = Compound::parse(&buffer[..length])
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert!(
+        matches!(
+            packets[..],
+            [
+                Packet::Sr(_),
+                Packet::Sdes(_),
+                Packet::Xr(_),
+                Packet::Bye(_)
+            ]
+        ),
+        "{packets:?}"
+    );
+    one.handle(&buffer[..length], 1, now).unwrap();
+    assert_eq!(one.heard().metrics, Some(METRICS));
+    assert!(one.heard().bye);
+    // A report without any says nothing else.
+    two.tell_metrics(None);
+    let length = two.write_report(&sent(2), None, &mut buffer, now).unwrap();
+    one.handle(&buffer[..length], 1, now).unwrap();
+    assert_eq!(one.heard().metrics, Some(METRICS));
 }
 
 #[test]
@@ -215,7 +282,7 @@ proptest! {
         let mut rtcp = rtcp(1, now);
         if plausible && bytes.len() >= 8 {
             bytes[0] = 0x80 | bytes[0] & 0x1F;
-            bytes[1] = 200 + bytes[1] % 5;
+            bytes[1] = 200 + bytes[1] % 8;
             let words = u16::try_from(bytes.len() / 4 - 1).unwrap();
             bytes[2..4].copy_from_slice(&words.to_be_bytes());
             bytes.truncate(usize::from(words + 1) * 4);

@@ -4,7 +4,8 @@
 //! A packet from elsewhere (the far end is behind a NAT) is followed too, but for [`GUARD`] a better one
 //! still takes over: the signalled address before its host, its host before any other. After that nothing
 //! moves the stream until signalling names another address; then the former source is not followed for
-//! [`GUARD`], because its last packets are still under way.
+//! [`GUARD`], because its last packets are still under way. The session may also see that a NAT has given the far end
+//! another port ([`Latch::rebind`]).
 
 use core::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -102,6 +103,11 @@ impl Latch {
                 until,
             }
         };
+    }
+
+    /// The stream that was followed has moved to another port of its host.
+    pub(super) fn rebind(&mut self, source: SocketAddr) {
+        self.state = State::Locked(source);
     }
 
     fn rank(&self, from: SocketAddr) -> Rank {

@@ -22,10 +22,21 @@ pub struct Stream {
     pub remote: Option<SocketAddr>,
     /// Where the far end wants RTCP.
     pub remote_rtcp: Option<SocketAddr>,
+    /// How the two control each other.
+    pub control: Control,
     /// We may send.
     pub sends: bool,
     /// The far end may send.
     pub receives: bool,
+}
+
+/// What was agreed on about RTCP beyond its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Control {
+    /// RTP and RTCP share a port (RFC 5761).
+    pub mux: bool,
+    /// The far end wants VoIP metrics (RFC 3611).
+    pub metrics: bool,
 }
 
 /// How received audio is handed on.

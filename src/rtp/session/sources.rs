@@ -1,5 +1,6 @@
 //! Whose packets are heard, and what they carry.
 
+use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::rtp::packet::Packet;
@@ -64,13 +65,31 @@ impl Session {
         source.last = now;
         match source.receiver.handle_sequence(packet.sequence) {
             Order::Invalid => None,
-            order => Some(order),
+            order => {
+                if order == Order::Restarted {
+                    self.losses.restart();
+                }
+                self.losses.came(packet.sequence);
+                Some(order)
+            }
         }
+    }
+
+    /// The far end's stream goes on from another port of its host, and the old one is silent: a NAT has given it
+    /// another port. Whoever knows neither source nor sequence number cannot say so.
+    pub(super) fn is_rebound(&self, packet: &Packet<'_>, from: SocketAddr, now: Instant) -> bool {
+        self.source.as_ref().is_some_and(|source| {
+            source.receiver.ssrc() == packet.ssrc
+                && source.receiver.is_followed_by(packet.sequence)
+                && now.saturating_duration_since(source.last) >= SOURCE_SILENT
+                && self.latch.same_host(from)
+        })
     }
 
     pub(super) fn retire_source(&mut self) {
         if let Some(source) = self.source.take() {
             self.counts.retire(&source.receiver);
+            self.losses.restart();
         }
     }
 }

@@ -3,6 +3,8 @@
 use core::net::SocketAddr;
 use std::time::Duration;
 
+use crate::rtp::burst::Pattern;
+use crate::rtp::quality::Quality;
 use crate::rtp::receiver::Receiver;
 use crate::rtp::sender::Sender;
 use crate::rtp::{jitter_buffer, rtcp};
@@ -78,6 +80,14 @@ pub struct Statistics {
     pub heard: rtcp::Heard,
     /// Where the far end sends from.
     pub source: Option<SocketAddr>,
+    /// RTP and RTCP share a port (RFC 5761).
+    pub mux: bool,
+    /// How packets were lost or came too late.
+    pub pattern: Pattern,
+    /// How we hear the far end; `None` before anything came.
+    pub received_as: Option<Quality>,
+    /// How the far end hears us; `None` before it has reported.
+    pub sent_as: Option<Quality>,
 }
 
 impl Statistics {
@@ -113,27 +123,7 @@ impl Statistics {
             rtcp_sent: counts.rtcp_sent,
             heard,
             source,
+            ..Self::default()
         }
     }
-
-    /// An estimate of how the caller's speech sounded, 1 to 4.5, by the E-model (ITU-T G.107) for G.711 with
-    /// random loss; the far end's own part of the path is taken as nothing.
-    #[must_use]
-    pub fn mos(&self) -> f64 {
-        let lost = self.lost.max(0) as f64 + self.playout.late as f64;
-        let expected = self.packets_received as f64 + self.lost.max(0) as f64;
-        let percent = if expected > 0.0 {
-            (100.0 * lost / expected).min(100.0)
-        } else {
-            0.0
-        };
-        let one_way = self.heard.round_trip.unwrap_or_default().as_secs_f64() * 500.0 + 60.0;
-        let delay = 0.024 * one_way + 0.11 * (one_way - 177.3).max(0.0);
-        let equipment = 95.0 * percent / (percent + G711_LOSS_ROBUSTNESS);
-        let r = (93.2 - delay - equipment).clamp(0.0, 100.0);
-        (1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 7e-6).max(1.0)
-    }
 }
-
-/// Bpl of G.711 with concealment (ITU-T G.113 Appendix I).
-const G711_LOSS_ROBUSTNESS: f64 = 25.1;

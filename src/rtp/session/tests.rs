@@ -8,6 +8,7 @@ use crate::io::clock;
 use crate::rtp::packet::MAX_PACKET;
 
 mod codecs;
+mod control;
 mod echo;
 
 use echo::echo_settings;
@@ -32,6 +33,7 @@ fn stream() -> Stream {
         ptime_ms: 20,
         remote: Some(far()),
         remote_rtcp: Some(address(1, 4001)),
+        control: Control::default(),
         sends: true,
         receives: true,
     }
@@ -372,11 +374,10 @@ fn each_tick_gives_one_frame_and_a_loss_is_concealed() {
     assert_eq!(codes(51..100), (51..100).collect::<Vec<u8>>());
     let statistics = world.session.statistics();
     assert_eq!((statistics.lost, statistics.playout.concealed), (1, 1));
-    assert!(
-        (3.9..4.4).contains(&statistics.mos()),
-        "{}",
-        statistics.mos()
-    );
+    let quality = statistics.received_as.unwrap();
+    assert!((3.9..4.4).contains(&quality.mos), "{quality:?}");
+    assert_eq!(statistics.pattern.loss, 0.01);
+    assert_eq!(statistics.sent_as, None, "nothing was reported");
 }
 
 #[test]
@@ -666,6 +667,6 @@ proptest! {
             world.frame();
         }
         let statistics = world.session.statistics();
-        prop_assert!(statistics.mos() >= 1.0);
+        prop_assert!(statistics.received_as.is_none_or(|quality| quality.mos >= 1.0));
     }
 }

@@ -54,6 +54,8 @@ fn an_ordinary_offer_is_answered_exactly() {
         ptime_ms: 30,
         remote: Some(address("198.51.100.7:4000")),
         remote_rtcp: Some(address("198.51.100.7:4001")),
+        rtcp_mux: false,
+        voip_metrics: false,
         direction: Direction::SendRecv,
         crypto: None,
     };
@@ -398,7 +400,8 @@ fn our_offer_is_exact_and_concluded_by_its_answer() {
         ours.to_string(),
         "v=0\r\no=- 77 1 IN IP4 192.0.2.80\r\ns=-\r\nc=IN IP4 192.0.2.80\r\nt=0 0\r\n\
          m=audio 30000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
-         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n"
+         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\n\
+         a=rtcp-mux\r\na=rtcp-xr:voip-metrics\r\na=sendrecv\r\n"
     );
     let answer = audio(
         "8 96",
@@ -413,10 +416,44 @@ fn our_offer_is_exact_and_concluded_by_its_answer() {
         ptime_ms: 40,
         remote: Some(address("198.51.100.7:4000")),
         remote_rtcp: Some(address("198.51.100.7:4001")),
+        rtcp_mux: false,
+        voip_metrics: false,
         direction: Direction::RecvOnly,
         crypto: None,
     };
     assert_eq!(negotiated, expected);
+}
+
+/// RFC 5761 §5.1.1: a port is shared when both say so; RFC 3611 §5: metrics go to whoever asks.
+#[test]
+fn a_shared_port_and_metrics_are_agreed_on() {
+    for (lines, mux, metrics) in [
+        ("a=rtcp-mux\r\n", true, false),
+        (
+            "a=RTCP-MUX\r\na=rtcp-xr:rcvr-rtt=all voip-metrics\r\n",
+            true,
+            true,
+        ),
+        ("a=rtcp-xr:stat-summary\r\n", false, false),
+        ("a=rtcp-xr\r\n", false, false),
+        ("", false, false),
+    ] {
+        let (answer, negotiated) = taken(&audio("0", lines));
+        let agreed = (negotiated.rtcp_mux, negotiated.voip_metrics);
+        assert_eq!(agreed, (mux, metrics), "{lines:?}");
+        let text = answer.to_string();
+        assert_eq!(text.contains("a=rtcp-mux\r\n"), mux, "{text}");
+        assert_eq!(
+            text.contains("a=rtcp-xr:voip-metrics\r\n"),
+            metrics,
+            "{text}"
+        );
+        let concluded = conclude(&offer(&local()), &audio("0", lines)).unwrap();
+        assert_eq!((concluded.rtcp_mux, concluded.voip_metrics), (mux, metrics));
+    }
+    let without = audio("0", "");
+    let concluded = conclude(&without, &audio("0", "a=rtcp-mux\r\n")).unwrap();
+    assert!(!concluded.rtcp_mux, "it was not offered");
 }
 
 #[test]

@@ -25,6 +25,8 @@ fn call(id: u64) -> (Box<Call>, UdpSocket) {
         ptime_ms: 20,
         remote: Some(far.local_addr().unwrap()),
         remote_rtcp: None,
+        control: Default::default(),
+        control: Default::default(),
         sends: true,
         receives: true,
     };

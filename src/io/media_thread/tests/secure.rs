@@ -250,3 +250,41 @@ async fn control_packets_are_encrypted_too() {
     assert!((200..=203).contains(&buffer[1]));
     assert_eq!(stopped(&mut line).await.unauthentic, 0);
 }
+
+/// RFC 5761: in the clear and encrypted.
+#[tokio::test]
+async fn reports_share_the_port_of_the_audio() {
+    let (media, pool) = (start(), pool());
+    let keys = [None, Some(crypto(Suite::AesCm128HmacSha1_80, 1, 2))];
+    for (id, keys) in (1..).zip(keys) {
+        let shared = |settings: &mut session::Settings| settings.stream.control.mux = true;
+        let mut line = Line::call_with(&media, &pool, id, Law::Mu, Mode::Tone, keys, shared).await;
+        line.receive().await;
+        let mut buffer = [0; 1500];
+        buffer[..8].copy_from_slice(&[0x80, 201, 0, 1, 0, 0, 0, 5]); // a receiver report without blocks
+        let length = match &mut line.srtp {
+            Some(srtp) => srtp.protect_rtcp(&mut buffer, 8).unwrap(),
+            None => 8,
+        };
+        let sent = line.socket.send_to(&buffer[..length], line.peer).await;
+        sent.unwrap();
+        line.send(&speech(1), 0, 160, true).await;
+        while !matches!(line.event().await, MediaEvent::FirstPacket(_)) {}
+        media.remove(id).unwrap();
+        let length = loop {
+            let came = timeout(PATIENCE, line.socket.recv_from(&mut buffer)).await;
+            let (length, _) = came.expect("the goodbye comes").unwrap();
+            if session::is_control(&buffer[..length]) {
+                break length;
+            }
+        };
+        let length = match &mut line.srtp {
+            Some(srtp) => srtp.unprotect_rtcp(&mut buffer, length).unwrap(),
+            None => length,
+        };
+        assert_eq!(buffer[length - 7], 203, "it ends with a goodbye");
+        let session = stopped(&mut line).await.session;
+        assert_eq!((session.rtcp_received, session.malformed), (1, 0));
+        assert_eq!((session.packets_received, session.mux), (1, true));
+    }
+}
