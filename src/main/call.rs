@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ringwell::audio;
 use ringwell::sandbox::caller::{self, Options, Step, parse_script};
+use ringwell::sandbox::network::Spec;
 use ringwell::sdp::SrtpPolicy;
 
 use crate::{EX_USAGE, Failure, block_on, say};
@@ -58,6 +59,13 @@ pub(crate) struct Call {
     /// Write a recording: we on the left, they on the right.
     #[arg(long, value_name = "WAV")]
     record: Option<PathBuf>,
+    /// Send and receive the audio through a bad network, such as "delay=40ms,jitter=20ms,loss=3%":
+    /// delay=TIME, jitter=[uniform:|normal:|pareto:]TIME (what 95 of 100 packets stay below),
+    /// unordered, loss=SHARE, burst=PACKETS (mean length of a loss),
+    /// gilbert=BEGINS:ENDS[:LOSS_WHEN_BAD[:LOSS_WHEN_GOOD]], duplicate=SHARE, reorder=SHARE,
+    /// rate=BITS (64k), queue=TIME, rebind=TIME (a NAT that gives us other ports), seed=NUMBER.
+    #[arg(long, value_name = "SPEC")]
+    network: Option<Spec>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -93,6 +101,7 @@ impl Call {
             patience: Duration::from_secs(self.patience),
             authorities: self.ca,
             record: self.record,
+            network: self.network,
             ..Options::new(self.target, script)
         };
         let report = block_on(caller::run(options))?.map_err(anyhow::Error::from)?;

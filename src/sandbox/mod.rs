@@ -50,6 +50,7 @@ mod faults;
 mod gate;
 mod journal;
 mod kayako;
+pub mod network;
 mod openai;
 mod pcm;
 mod script;

@@ -14,6 +14,7 @@ mod kamailio;
 mod lab;
 mod linphone;
 mod live;
+mod network;
 mod outgoing;
 mod phones;
 mod provisional;

@@ -18,6 +18,8 @@ mod ladder;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod office;
 #[cfg(test)]
 mod phone;

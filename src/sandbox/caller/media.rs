@@ -1,24 +1,24 @@
-//! The caller's RTP: two sockets, the session, what is being said, and a recording of both sides.
+//! The caller's RTP: the session, what is being said, and a recording of both sides.
 
 use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tokio::net::UdpSocket;
-
 use super::ear::Ear;
+use super::sockets::Sockets;
 use crate::audio::{Codec, FRAME, SpeechFormat};
 use crate::io::clock;
 use crate::io::srtp::{Srtp, WrongKeys};
 use crate::io::transcode;
 use crate::rtp::packet::MAX_PACKET;
-use crate::rtp::session::{Channel, Delivery, Outgoing, Session, Settings, Stream, Transmit};
+use crate::rtp::session::{
+    Channel, Control, Delivery, Outgoing, Session, Settings, Stream, Transmit, is_control,
+};
+use crate::sandbox::network::{Counts, Spec};
 use crate::sandbox::tone_speech::{Encoder, TAIL};
 use crate::sdp::{Direction, Negotiated};
 
-/// Pairs of ports tried until an even one with its successor is free.
-const PAIRS: usize = 64;
 /// Arrivals kept for the spacing: an hour of packets. Later ones are not measured.
 const MAX_ARRIVALS: usize = 180_000;
 /// Of Opus.
@@ -26,8 +26,7 @@ const COMPLEXITY: u8 = 5;
 
 /// The media of the call.
 pub(super) struct Media {
-    rtp: UdpSocket,
-    rtcp: UdpSocket,
+    sockets: Sockets,
     running: Option<Running>,
     buffer: Vec<u8>,
     next_tick: Instant,
@@ -64,30 +63,23 @@ pub(super) struct Datagram {
 
 impl Media {
     /// Takes a pair of ports.
-    pub(super) async fn open(address: IpAddr, record: bool) -> io::Result<Self> {
-        for _ in 0..PAIRS {
-            let rtp = UdpSocket::bind((address, 0)).await?;
-            let port = rtp.local_addr()?.port();
-            let Some(next) = port.checked_add(1).filter(|_| port % 2 == 0) else {
-                continue;
-            };
-            if let Ok(rtcp) = UdpSocket::bind((address, next)).await {
-                return Ok(Self {
-                    rtp,
-                    rtcp,
-                    running: None,
-                    buffer: vec![0; MAX_PACKET],
-                    next_tick: clock::now(),
-                    record,
-                });
-            }
-        }
-        Err(io::Error::from(io::ErrorKind::AddrInUse))
+    pub(super) async fn open(
+        address: IpAddr,
+        record: bool,
+        network: Option<Spec>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            sockets: Sockets::open(address, network).await?,
+            running: None,
+            buffer: vec![0; MAX_PACKET],
+            next_tick: clock::now(),
+            record,
+        })
     }
 
     /// The RTP port.
     pub(super) fn port(&self) -> io::Result<u16> {
-        Ok(self.rtp.local_addr()?.port())
+        self.sockets.port()
     }
 
     /// Media was agreed on.
@@ -155,6 +147,12 @@ impl Media {
         keys.chars().all(|key| running.session.press(key))
     }
 
+    /// RTP and RTCP share a port.
+    pub(super) fn shares_port(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|running| running.session.shares_port())
+    }
+
     /// We are still speaking or pressing.
     pub(super) fn is_busy(&self) -> bool {
         let busy = |running: &Running| {
@@ -165,24 +163,13 @@ impl Media {
 
     /// Waits for a datagram of either port. Cancel-safe.
     pub(super) async fn receive(&mut self) -> Datagram {
-        let mut control = [0; MAX_PACKET];
-        loop {
-            let (channel, received) = tokio::select! {
-                received = self.rtp.recv_from(&mut self.buffer) => (Channel::Rtp, received),
-                received = self.rtcp.recv_from(&mut control) => (Channel::Rtcp, received),
-            };
-            // Errors are of datagrams sent before (port unreachable).
-            let Ok((length, from)) = received else {
-                continue;
-            };
-            if channel == Channel::Rtcp {
-                self.buffer[..length].copy_from_slice(&control[..length]);
-            }
-            return Datagram {
-                channel,
-                length,
-                from,
-            };
+        let (port, length, from) = self.sockets.receive(&mut self.buffer).await;
+        let shared = self.shares_port() && is_control(&self.buffer[..length]);
+        let channel = if shared { Channel::Rtcp } else { port };
+        Datagram {
+            channel,
+            length,
+            from,
         }
     }
 
@@ -223,12 +210,12 @@ impl Media {
         let mut packet = [0; MAX_PACKET];
         while let Some(transmit) = running.session.poll_transmit(&mut packet, now) {
             if let Some(transmit) = running.seal(transmit, &mut packet) {
-                send(&self.rtp, &self.rtcp, &packet, transmit).await;
+                self.sockets.send(&packet, transmit).await;
             }
         }
     }
 
-    /// Says goodbye by RTCP.
+    /// Says goodbye by RTCP, past the network: nobody waits for what is still under way.
     pub(super) async fn close(&mut self, now: Instant) {
         let mut packet = [0; MAX_PACKET];
         let Some(running) = &mut self.running else {
@@ -236,7 +223,7 @@ impl Media {
         };
         let goodbye = running.session.goodbye(&mut packet, now);
         if let Some(transmit) = goodbye.and_then(|it| running.seal(it, &mut packet)) {
-            send(&self.rtp, &self.rtcp, &packet, transmit).await;
+            self.sockets.send_now(&packet, transmit).await;
         }
     }
 
@@ -246,6 +233,11 @@ impl Media {
         let pairs = running.arrivals.windows(2);
         let spacing = pairs.map(|pair| pair[1].saturating_duration_since(pair[0]));
         Some((running.session.statistics(), spacing.collect()))
+    }
+
+    /// What the impaired network did on the way out and back, if there is one.
+    pub(super) fn network(&self) -> Option<[Counts; 2]> {
+        self.sockets.counts()
     }
 
     /// Writes the recording: ours on the left, theirs on the right.
@@ -348,17 +340,11 @@ fn stream(agreed: &Negotiated) -> Stream {
         ptime_ms: agreed.ptime_ms,
         remote: agreed.remote,
         remote_rtcp: agreed.remote_rtcp,
+        control: Control {
+            mux: agreed.rtcp_mux,
+            metrics: agreed.voip_metrics,
+        },
         sends: matches!(agreed.direction, Direction::SendRecv | Direction::SendOnly),
         receives: matches!(agreed.direction, Direction::SendRecv | Direction::RecvOnly),
-    }
-}
-
-async fn send(rtp: &UdpSocket, rtcp: &UdpSocket, packet: &[u8], transmit: Transmit) {
-    let socket = match transmit.channel {
-        Channel::Rtp => rtp,
-        Channel::Rtcp => rtcp,
-    };
-    if let Err(error) = socket.send_to(&packet[..transmit.len], transmit.to).await {
-        log::debug!("a packet could not be sent: {error}");
     }
 }

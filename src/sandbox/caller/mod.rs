@@ -11,6 +11,7 @@ mod media;
 mod phone;
 mod report;
 pub mod script;
+mod sockets;
 mod wire;
 
 use core::net::{IpAddr, SocketAddr};
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::audio::Codec;
+use crate::sandbox::network::Spec;
 use crate::sdp::SrtpPolicy;
 use crate::sip::Transport;
 use crate::sip::message::{Scheme, Uri};
@@ -55,6 +57,8 @@ pub struct Options {
     pub authorities: Option<PathBuf>,
     /// Where to write a recording (WAV; ours on the left, theirs on the right).
     pub record: Option<PathBuf>,
+    /// The impaired network that media passes, both ways.
+    pub network: Option<Spec>,
 }
 
 impl Options {
@@ -74,6 +78,7 @@ impl Options {
             longest: Duration::from_secs(300),
             authorities: None,
             record: None,
+            network: None,
         }
     }
 }

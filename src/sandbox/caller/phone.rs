@@ -43,7 +43,7 @@ pub(super) async fn call(
         .await
         .map_err(failed)?;
     let address = flow.local.ip();
-    let media = Media::open(address, options.record.is_some())
+    let media = Media::open(address, options.record.is_some(), options.network)
         .await
         .map_err(failed)?;
     let settings = settings(&options, flow, media.port().map_err(failed)?);
@@ -405,6 +405,11 @@ impl Phone {
         }
         let (ok, exit) = self.exit();
         let counts = self.media.counts();
+        let rtp = counts.as_ref().map(|(counts, spacing)| Rtp {
+            mux: self.media.shares_port(),
+            network: self.media.network().map(|ways| ways.map(Into::into)),
+            ..Rtp::new(counts, spacing.clone())
+        });
         let first_packet = counts
             .as_ref()
             .and_then(|(counts, _)| counts.first_packet_after);
@@ -436,7 +441,7 @@ impl Phone {
             lines,
             gaps: self.gaps,
             interruptions: self.interruptions,
-            rtp: counts.map(|(counts, spacing)| Rtp::new(&counts, spacing)),
+            rtp,
             target: self.options.target,
             ladder_dropped: self.ladder.dropped(),
             ladder: self.ladder.into_rungs(),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::ear::Line;
 use super::ladder::Rung;
 use crate::rtp::session::Statistics;
+use crate::sandbox::network::Counts;
 
 /// What came of a call. Times are seconds; points in time count from the INVITE.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -65,6 +66,42 @@ pub struct Rtp {
     pub spacing_ms: [f64; 3],
     /// Datagrams that were no packets of the call.
     pub strays: u64,
+    /// How we heard the far end, and how it heard us: mean opinion scores (ITU-T G.107); the second by its reports.
+    pub mos: [Option<f64>; 2],
+    /// Share of our packets that the far end reports as lost or too late.
+    pub lost_there: Option<f64>,
+    /// To the far end and back in milliseconds, by its reports.
+    pub round_trip_ms: Option<f64>,
+    /// RTP and RTCP shared a port.
+    pub mux: bool,
+    /// RTCP packets received, and whether any told VoIP metrics (RFC 3611).
+    pub control: (u64, bool),
+    /// What the impaired network did on the way out and back, if there was one.
+    pub network: Option<[Impairment; 2]>,
+}
+
+/// What an impaired network did, one way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Impairment {
+    /// Packets that went in.
+    pub entered: u64,
+    /// Packets lost, by chance or for want of room.
+    pub lost: u64,
+    /// Packets that came twice.
+    pub duplicated: u64,
+    /// Packets that others overtook.
+    pub reordered: u64,
+}
+
+impl From<Counts> for Impairment {
+    fn from(counts: Counts) -> Self {
+        Self {
+            entered: counts.entered,
+            lost: counts.lost + counts.overflowed,
+            duplicated: counts.duplicated,
+            reordered: counts.reordered,
+        }
+    }
 }
 
 impl Rtp {
@@ -83,8 +120,48 @@ impl Rtp {
             jitter_ms: millis(counts.jitter),
             spacing_ms: [at(0.5), at(0.99), at(1.0)],
             strays: counts.strays + counts.malformed + counts.unexpected_payload,
+            mos: [counts.received_as, counts.sent_as].map(|it| it.map(|it| hundredths(it.mos))),
+            lost_there: lost_there(counts),
+            round_trip_ms: counts.heard.round_trip.map(millis),
+            mux: false,
+            control: (counts.rtcp_received, counts.heard.metrics.is_some()),
+            network: None,
         }
     }
+
+    fn print(&self, out: &mut String) {
+        let [median, most_of, most] = self.spacing_ms;
+        line(
+            out,
+            format_args!(
+                "RTP: {} sent, {} received, {} lost, {} twice, {} late, jitter {} ms, spacing {median} ms, p99 {most_of} ms, most {most} ms",
+                self.sent, self.received, self.lost, self.duplicates, self.late, self.jitter_ms
+            ),
+        );
+        let score = |score: Option<f64>| score.map_or("-".to_owned(), |it| format!("{it:.2}"));
+        let [here, there] = self.mos.map(score);
+        line(out, format_args!("MOS: {here} here, {there} there"));
+        for (way, did) in ["out", "back"].iter().zip(self.network.iter().flatten()) {
+            line(
+                out,
+                format_args!(
+                    "network {way}: {} entered, {} lost, {} twice, {} overtaken",
+                    did.entered, did.lost, did.duplicated, did.reordered
+                ),
+            );
+        }
+    }
+}
+
+fn lost_there(counts: &Statistics) -> Option<f64> {
+    let heard = &counts.heard;
+    let lost = f64::from(heard.cumulative_lost.max(0)) / f64::from(counts.packets_sent.max(1));
+    let share = heard.metrics.map_or(lost, |it| it.loss + it.discard);
+    (heard.reports > 0).then(|| (share * 10_000.0).round() / 10_000.0)
+}
+
+fn hundredths(score: f64) -> f64 {
+    (score * 100.0).round() / 100.0
 }
 
 fn millis(time: Duration) -> f64 {
@@ -150,14 +227,7 @@ impl Report {
             );
         }
         if let Some(rtp) = &self.rtp {
-            let [median, most_of, most] = rtp.spacing_ms;
-            line(
-                &mut out,
-                format_args!(
-                    "RTP: {} sent, {} received, {} lost, {} twice, {} late, jitter {} ms, spacing {median} ms, p99 {most_of} ms, most {most} ms",
-                    rtp.sent, rtp.received, rtp.lost, rtp.duplicates, rtp.late, rtp.jitter_ms
-                ),
-            );
+            rtp.print(&mut out);
         }
         out
     }
