@@ -17,6 +17,7 @@ use super::second_leg::{Ask, Way};
 use super::services::Services;
 use crate::audio::Codec;
 use crate::audio::tone::{RingBack, Tone};
+use super::sound;
 use crate::call::{Arrival, Call, Command, Input, Kind};
 use crate::conversation::{Failure, ReplyEvent, Service};
 use crate::io::clock;
@@ -24,6 +25,7 @@ use crate::io::deepgram::aura::VoiceEvent;
 use crate::io::deepgram::flux::EarEvent;
 use crate::io::media_socket::MediaPorts;
 use crate::io::media_thread::MediaEvent;
+use crate::rtp::session::Statistics;
 use crate::sdp::Negotiated;
 use crate::sip::message::{Method, Request, StatusCode};
 use crate::sip::session::{self, Output};
@@ -348,7 +350,14 @@ impl CallTask {
             Command::Search(question) => self.search.start(&self.services, question),
             Command::Ask(request) => self.model.ask(&self.services, &self.id, request),
             Command::CancelReply(reply) => self.model.cancel(reply),
-            Command::Record(entry) => self.record(entry),
+            Command::Record(entry) => {
+                if matches!(entry, Entry::Ended { .. })
+                    && let Some(summary) = self.media.conclude(&self.services).await
+                {
+                    self.record_sound(&summary.session);
+                }
+                self.record(entry);
+            }
             Command::OpenSecondLeg { target, elsewhere } => {
                 let (call, tried) = (self.session, self.second.tried(elsewhere));
                 let wish = Ask::Open {
@@ -455,9 +464,18 @@ impl CallTask {
             Entry::Started { .. }
             | Entry::Line { .. }
             | Entry::Cited { .. }
+            | Entry::Sound(_)
             | Entry::Email { .. } => {}
         }
         self.services.store.record_later(self.id.clone(), entry);
+    }
+
+    fn record_sound(&mut self, statistics: &Statistics) {
+        if let Some(sound) = sound::of(statistics) {
+            sound::log(&self.id, &sound, statistics);
+            sound::count(&self.services.metrics, &sound);
+            self.record(Entry::Sound(sound));
+        }
     }
 
     /// What must hold at the end whatever happened before: the record has an end.

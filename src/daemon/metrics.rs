@@ -45,6 +45,11 @@ counters! {
     VoiceFailures "voice_failures" "Calls that lost the voice.",
     ModelFailures "model_failures" "Calls that lost the model.",
     MediaTimeouts "media_timeouts" "Calls ended because no audio came.",
+    CallsRated "calls_rated" "Calls that ended with a score of how the caller was heard.",
+    CallsRatedByPeer "calls_rated_by_peer" "Those of them whose far end also reported how it heard us.",
+    CallsPoor "calls_poor" "Rated calls with a MOS below 3.1 either way.",
+    MosHeardSum "mos_heard_sum" "The sum of the scores of `calls_rated`, in hundredths.",
+    MosSentSum "mos_sent_sum" "The sum of the scores of `calls_rated_by_peer`, in hundredths.",
     BargeIns "barge_ins" "Times a caller interrupted the assistant.",
     QueueFull "queue_full" "Events dropped because a call's queue was full.",
 }

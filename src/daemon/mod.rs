@@ -37,6 +37,7 @@ mod second_leg;
 mod services;
 mod shutdown;
 mod signals;
+mod sound;
 mod status;
 mod stun;
 mod wording;

@@ -210,6 +210,7 @@ fn recent_call(summary: &CallSummary) -> Value {
         "seconds": record.ended().map(|(at, _, _)| at.as_secs()),
         "outcome": record.outcome().map(|outcome| format!("{outcome:?}").to_lowercase()),
         "ticket": ticket,
+        "sound": record.sound().map(super::sound::json),
         "turns": turns.collect::<Vec<_>>(),
     })
 }

@@ -94,6 +94,8 @@ pub enum Entry {
         /// Why the person was not reached, in plain words; `None` when the caller is connected.
         failure: Option<String>,
     },
+    /// How the call sounded, known when its media has ended.
+    Sound(Sound),
     /// A turn's stage ledger, each since the caller's end of turn (the ear's message).
     Turn(TurnLedger),
     /// The call is over.
@@ -105,6 +107,28 @@ pub enum Entry {
         /// In plain words.
         reason: String,
     },
+}
+
+/// How a call sounded, both ways. Scores are mean opinion scores of a conversation (ITU-T G.107), 1 to 4.5.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sound {
+    /// The caller, as we heard him.
+    pub heard: Heard,
+    /// Ourselves, as the caller's side reports it; `None` when it reports nothing.
+    pub sent: Option<Heard>,
+    /// To the caller's side and back, if it is known.
+    pub round_trip: Option<Duration>,
+}
+
+/// One direction of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Heard {
+    /// The score.
+    pub mos: f64,
+    /// Share of packets that were lost or too late to be heard.
+    pub loss: f64,
+    /// Interarrival jitter.
+    pub jitter: Duration,
 }
 
 /// What the signalling tells of a caller beyond his address; everything cleaned, empty where nothing is

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::draft::phone_number;
-use super::{Entry, Identity, Outcome, Speaker};
+use super::{Entry, Identity, Outcome, Sound, Speaker};
 
 /// Everything known about one call, as it happened. The length of a call bounds its entries.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -114,6 +114,15 @@ impl CallRecord {
     pub fn started(&self) -> Option<SystemTime> {
         self.entries.iter().find_map(|entry| match entry {
             Entry::Started { at, .. } => Some(*at),
+            _ => None,
+        })
+    }
+
+    /// How it sounded, if that is known.
+    #[must_use]
+    pub fn sound(&self) -> Option<&Sound> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Sound(sound) => Some(sound),
             _ => None,
         })
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::draft::{SUBJECT_CHARS_MAX, is_withheld};
 use super::record::Reached;
-use super::{CallId, CallRecord, Entry, Outcome, Speaker, utc};
+use super::{CallId, CallRecord, Entry, Heard, Outcome, Sound, Speaker, utc};
 
 /// Most characters of one transcript line; a longer one is cut.
 pub const LINE_CHARS_MAX: usize = 2_000;
@@ -160,11 +160,33 @@ fn summary(call_id: &CallId, record: &CallRecord) -> Vec<(&'static str, String)>
     if cited.is_empty() {
         rows.push(("Article used", "none".to_owned()));
     }
+    if let Some(sound) = record.sound() {
+        rows.push(("Sound", heard_as(sound)));
+    }
     rows.push(("Call", call_id.0.clone()));
     for (_, value) in &mut rows {
         *value = clean(value, FIELD_CHARS_MAX);
     }
     rows
+}
+
+/// How it sounded, in words that somebody without a manual understands, and the figures behind them.
+fn heard_as(sound: &Sound) -> String {
+    let side = |who, heard: &Heard| {
+        let grade = match heard.mos {
+            4.0.. => "good",
+            3.6..4.0 => "fair",
+            3.1..3.6 => "poor",
+            _ => "bad",
+        };
+        let lost = heard.loss * 100.0;
+        format!("{who} {grade} (MOS {:.1}, {lost:.1} % lost)", heard.mos)
+    };
+    let mut words = side("the caller was heard", &sound.heard);
+    if let Some(sent) = &sound.sent {
+        words = format!("{words}, {}", side("the assistant", sent));
+    }
+    words
 }
 
 /// The caller's number, and how far it is to be believed.

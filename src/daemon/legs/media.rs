@@ -1,5 +1,7 @@
 //! A call's media: its ports until the answer, then its stream on the media thread.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 
 use super::RingEnds;
@@ -8,12 +10,15 @@ use crate::call::{Input, Kind};
 use crate::daemon::services::Services;
 use crate::io::clock;
 use crate::io::media_socket::MediaPorts;
-use crate::io::media_thread::{CallMedia, EVENTS, MediaEvent, Mode};
+use crate::io::media_thread::{CallMedia, EVENTS, MediaEvent, Mode, Summary};
 use crate::io::rings::{AgentReader, CallerWriter, agent_ring, caller_ring};
 use crate::rtp;
 use crate::sdp::Negotiated;
 use crate::sip::SessionId;
 use crate::ticket::CallId;
+
+/// How long the end of a call waits for its media's account: the media thread wakes each 5 ms.
+const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// The media of one call.
 pub(crate) struct MediaLeg {
@@ -148,6 +153,24 @@ impl MediaLeg {
             | MediaEvent::Underrun(_)
             | MediaEvent::Stopped(_) => None,
         }
+    }
+
+    /// Ends the stream and tells what came of it; `None` when there was none, or it is over already.
+    pub(crate) async fn conclude(&mut self, services: &Services) -> Option<Box<Summary>> {
+        if !matches!(self.state, State::Streaming) {
+            return None;
+        }
+        let mut events = self.events.take();
+        self.stop(services);
+        let summary = async {
+            loop {
+                // What else is told comes too late for a call that is over.
+                if let MediaEvent::Stopped(summary) = events.as_mut()?.recv().await? {
+                    return Some(summary);
+                }
+            }
+        };
+        tokio::time::timeout(LAST_WORD, summary).await.ok()?
     }
 
     /// Ends the stream and gives the ports back.

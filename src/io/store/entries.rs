@@ -5,7 +5,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::schema::{civil, micros};
-use crate::ticket::{CallId, CallRecord, Entry, Identity, Outcome, Speaker, TurnLedger};
+use crate::ticket::{
+    CallId, CallRecord, Entry, Heard, Identity, Outcome, Sound, Speaker, TurnLedger,
+};
 
 /// A call's row.
 pub(super) struct CallRow {
@@ -100,6 +102,7 @@ struct Columns<'a> {
     outcome: Option<&'static str>,
     turn: Option<TurnLedger>,
     identity: Option<&'a Identity>,
+    sound: Option<Sound>,
 }
 
 fn transfer<'a>(kind: &'static str, at: Duration, target: &'a str) -> Columns<'a> {
@@ -168,6 +171,7 @@ fn columns(entry: &Entry) -> Columns<'_> {
             row = transfer("transfer ended", *at, target);
             row.reason = failure.as_deref();
         }
+        Entry::Sound(sound) => (row.kind, row.sound) = ("sound", Some(*sound)),
         Entry::Turn(ledger) => (row.kind, row.turn) = ("turn", Some(*ledger)),
         Entry::Ended {
             at,
@@ -187,13 +191,17 @@ fn columns(entry: &Entry) -> Columns<'_> {
 pub(super) fn insert(connection: &Connection, call: i64, entry: &Entry) -> rusqlite::Result<()> {
     let columns = columns(entry);
     let ledger = columns.turn.unwrap_or_default();
+    let heard = columns.sound.map(|sound| sound.heard);
+    let sent = columns.sound.and_then(|sound| sound.sent);
+    let round_trip = columns.sound.and_then(|sound| sound.round_trip);
     let mut insert = connection.prepare_cached(
         "INSERT INTO entries VALUES (
             :call, (SELECT coalesce(max(seq), 0) + 1 FROM entries WHERE call = :call),
             :kind, :at, :started, :sip_call_id, :caller, :caller_name, :dialled, :speaker, :text,
             :interrupted, :article, :title, :url, :address, :confirmed, :reason, :outcome,
             :turn, :passages, :first_token, :first_clause, :first_audio, :first_packet,
-            :number, :asserted_by, :diverted_from, :provider_call, :verification)",
+            :number, :asserted_by, :diverted_from, :provider_call, :verification,
+            :mos, :loss, :jitter, :sent_mos, :sent_loss, :sent_jitter, :round_trip)",
     )?;
     let written = insert.execute(named_params! {
         ":call": call,
@@ -225,6 +233,13 @@ pub(super) fn insert(connection: &Connection, call: i64, entry: &Entry) -> rusql
         ":diverted_from": columns.identity.map(|identity| &identity.diverted_from),
         ":provider_call": columns.identity.map(|identity| &identity.provider_call),
         ":verification": columns.identity.map(|identity| &identity.verification),
+        ":mos": heard.map(|heard| heard.mos),
+        ":loss": heard.map(|heard| heard.loss),
+        ":jitter": heard.map(|heard| span(heard.jitter)),
+        ":sent_mos": sent.map(|sent| sent.mos),
+        ":sent_loss": sent.map(|sent| sent.loss),
+        ":sent_jitter": sent.map(|sent| span(sent.jitter)),
+        ":round_trip": round_trip.map(span),
     });
     written.map(drop)
 }
@@ -274,6 +289,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
             target: row.get("title")?,
             failure: row.get("reason")?,
         },
+        "sound" => Entry::Sound(sound(row)?),
         "turn" => Entry::Turn(TurnLedger {
             turn: row.get("turn")?,
             passages: time(row, "passages_us")?,
@@ -309,6 +325,24 @@ fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
         diverted_from: text("diverted_from")?,
         provider_call: text("provider_call")?,
         verification: text("verification")?,
+    })
+}
+
+fn sound(row: &Row<'_>) -> rusqlite::Result<Sound> {
+    let side = |mos, loss, jitter| -> rusqlite::Result<Option<Heard>> {
+        let score: Option<f64> = row.get(mos)?;
+        let loss: Option<f64> = row.get(loss)?;
+        let jitter = time(row, jitter)?.unwrap_or_default();
+        Ok(score.map(|mos| Heard {
+            mos,
+            loss: loss.unwrap_or_default(),
+            jitter,
+        }))
+    };
+    Ok(Sound {
+        heard: side("mos", "loss", "jitter_us")?.unwrap_or_default(),
+        sent: side("sent_mos", "sent_loss", "sent_jitter_us")?,
+        round_trip: time(row, "round_trip_us")?,
     })
 }
 

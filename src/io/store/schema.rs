@@ -13,7 +13,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One step per schema version, in order; `user_version` counts those applied. Never change one that was
 /// released: add the next.
-const MIGRATIONS: [&str; 2] = [FIRST, IDENTITY];
+const MIGRATIONS: [&str; 3] = [FIRST, IDENTITY, SOUND];
 
 pub(super) const FIRST: &str = "
 CREATE TABLE calls (
@@ -80,6 +80,17 @@ ALTER TABLE entries ADD COLUMN asserted_by TEXT;
 ALTER TABLE entries ADD COLUMN diverted_from TEXT;
 ALTER TABLE entries ADD COLUMN provider_call TEXT;
 ALTER TABLE entries ADD COLUMN verification TEXT;
+";
+
+/// How a call sounded: heard, and sent as the far end reports.
+const SOUND: &str = "
+ALTER TABLE entries ADD COLUMN mos REAL;
+ALTER TABLE entries ADD COLUMN loss REAL;
+ALTER TABLE entries ADD COLUMN jitter_us INTEGER;
+ALTER TABLE entries ADD COLUMN sent_mos REAL;
+ALTER TABLE entries ADD COLUMN sent_loss REAL;
+ALTER TABLE entries ADD COLUMN sent_jitter_us INTEGER;
+ALTER TABLE entries ADD COLUMN round_trip_us INTEGER;
 ";
 
 /// Opens the file with everything set; a damaged one is moved aside and begun anew.

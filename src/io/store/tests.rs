@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::io::clock;
 use crate::ticket::saga::Progress;
-use crate::ticket::{Identity, Outcome, Speaker, TurnLedger};
+use crate::ticket::{Heard, Identity, Outcome, Sound, Speaker, TurnLedger};
 
 fn id(name: &str) -> CallId {
     CallId(name.to_owned())
@@ -76,6 +76,15 @@ fn everything() -> Vec<Entry> {
         Entry::Escalated {
             reason: "wants a person".to_owned(),
         },
+        Entry::Sound(Sound {
+            heard: Heard {
+                mos: 4.25,
+                loss: 0.012,
+                jitter: Duration::from_micros(4_125),
+            },
+            sent: Some(Heard::default()),
+            round_trip: Some(Duration::from_millis(48)),
+        }),
         Entry::TransferStarted {
             at: seconds(5),
             target: "the sales team".to_owned(),

@@ -1,0 +1,63 @@
+use super::*;
+use crate::rtp::burst::Pattern;
+use crate::rtp::quality::Quality;
+
+fn quality(mos: f64) -> Quality {
+    Quality {
+        r: 50.0,
+        mos,
+        listening_mos: mos,
+    }
+}
+
+fn statistics() -> Statistics {
+    Statistics {
+        packets_sent: 200,
+        jitter: Duration::from_millis(4),
+        pattern: Pattern {
+            loss: 0.02,
+            discard: 0.01,
+            ..Pattern::default()
+        },
+        received_as: Some(quality(4.0)),
+        ..Statistics::default()
+    }
+}
+
+#[test]
+fn a_call_without_packets_has_no_sound() {
+    assert_eq!(of(&Statistics::default()), None);
+}
+
+#[test]
+fn what_the_far_end_reports_is_the_other_side() {
+    let sound = of(&statistics()).unwrap();
+    assert_eq!((sound.heard.mos, sound.sent), (4.0, None));
+    assert!((sound.heard.loss - 0.03).abs() < 1e-9);
+    let mut reported = statistics();
+    reported.sent_as = Some(quality(3.0));
+    reported.heard.cumulative_lost = 10;
+    reported.heard.jitter = 80;
+    let sent = of(&reported).unwrap().sent.unwrap();
+    assert_eq!((sent.mos, sent.loss), (3.0, 0.05));
+    assert_eq!(sent.jitter, Duration::from_millis(10));
+}
+
+#[test]
+fn poor_calls_are_counted_once() {
+    let metrics = Metrics::default();
+    let mut reported = statistics();
+    count(&metrics, &of(&reported).unwrap());
+    reported.sent_as = Some(quality(2.5));
+    count(&metrics, &of(&reported).unwrap());
+    let value = |counter| metrics.value(counter);
+    assert_eq!(
+        (value(Counter::CallsRated), value(Counter::CallsPoor)),
+        (2, 1)
+    );
+    assert_eq!(
+        (value(Counter::MosHeardSum), value(Counter::MosSentSum)),
+        (800, 250)
+    );
+    assert_eq!(value(Counter::CallsRatedByPeer), 1);
+}
