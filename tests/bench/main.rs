@@ -2,6 +2,9 @@
 
 #![cfg(test)]
 
+mod concealment;
 mod delays;
 mod echo;
+mod line;
 mod media;
+mod words;
