@@ -89,11 +89,10 @@ fn delay_impairment(delay: f64) -> f64 {
     let terv = 65.0 - 40.0 * ((1.0 + delay / 10.0) / (1.0 + delay / 150.0)).log10()
         + 6.0 * (-0.3 * delay * delay).exp();
     let difference = (BASIC_RATIO - (80.0 + 2.5 * (terv - 14.0))) / 2.0;
-    let talker =
-        (difference + (difference * difference + 100.0).sqrt() - 1.0) * (1.0 - (-delay).exp());
+    let talker = (difference + difference.hypot(10.0) - 1.0) * (1.0 - (-delay).exp());
     let difference = (BASIC_RATIO - 10.5 * 117.0 * (2.0 * delay + 1.0).powf(-0.25)) / 2.0;
-    let listener = difference + (difference * difference + 169.0).sqrt();
-    talker + listener + absolute_delay(delay)
+    let listener = difference + difference.hypot(13.0);
+    talker.max(0.0) + listener + absolute_delay(delay)
 }
 
 /// Idd: the wait spoils a conversation from 100 ms on.
