@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
-use ringwell::audio::{FRAME, FRAME_SAMPLES, Law};
+use ringwell::audio::{Codec, FRAME, FRAME_SAMPLES, Law};
 use ringwell::rtp::packet::{MAX_PACKET, Packet};
 use ringwell::rtp::session::{Outgoing, Session, Settings, Statistics, Stream};
 use ringwell::sandbox::network::{Network, Spec};
@@ -76,7 +76,7 @@ pub(crate) fn pass(audio: &[i16], spec: Spec, phase: Duration, start: Instant) -
 
 fn session(start: Instant) -> Session {
     let stream = Stream {
-        law: LAW,
+        codec: Codec::G711(LAW),
         send_payload_type: 0,
         receive_payload_type: 0,
         telephone_event: None,
