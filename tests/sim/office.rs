@@ -210,7 +210,10 @@ impl World {
     }
 
     /// The daemon's answer to the wish for a second leg.
-    pub(crate) fn open_second_leg(&mut self, name: &str) {
+    pub(crate) fn open_second_leg(&mut self, name: &str, elsewhere: bool) {
+        if elsewhere && let Some(manner) = self.other_way.take() {
+            self.office.manner = manner;
+        }
         self.note(format!("daemon: dials {name}"));
         if self.no_way {
             return self.news(INSIDE, Input::NoSecondLeg("no port is free".to_owned()));
@@ -225,7 +228,7 @@ impl World {
                 to: NameAddr::new(uri()),
             },
             flow: flow(false),
-            more: false,
+            more: self.other_way.is_some(),
             settings: session_settings("assistant", "192.0.2.1"),
             random: self.chance.fork(),
         };

@@ -179,6 +179,28 @@ fn a_target_that_is_not_reached_brings_the_caller_back() {
 }
 
 #[test]
+fn rfc_3263_4_3_the_next_address_is_called_where_the_first_refuses_with_503() {
+    for mode in [Mode::Bridge, Mode::Attended] {
+        let script = asks(&[Pause(20 * SECOND), HangUp]);
+        let mut world = world(script, mode, Manner::Refuses(503), Obeys::Never);
+        world.other_way = Some(Manner::Answers);
+        let world = finished(world);
+        reached_whatever_follows(&world);
+    }
+    // Where that one fails, too, the caller is back with the assistant.
+    let script = is_turned_down("could not reach");
+    let mut world = world(script, Mode::Bridge, Manner::Refuses(503), Obeys::Never);
+    world.other_way = Some(Manner::Refuses(503));
+    failed(&finished(world), "not reached (503");
+}
+
+#[track_caller]
+fn reached_whatever_follows(world: &World) {
+    let transfers = world.store.record.transfers();
+    assert_eq!(transfers, [("sales", Reached::Yes)]);
+}
+
+#[test]
 fn a_daemon_that_finds_no_way_brings_the_caller_back() {
     let script = is_turned_down("could not reach");
     let mut world = world(script, Mode::Bridge, Manner::Answers, Obeys::Never);

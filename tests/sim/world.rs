@@ -15,7 +15,7 @@ use ringwell::ticket::{CallId, Entry};
 use crate::desk::{Helpdesk, Outbox, Store};
 use crate::ladder::Ladder;
 use crate::link::{Loss, Way, flow, session_settings};
-use crate::office::Office;
+use crate::office::{Manner, Office};
 use crate::phone::{Act, Phone};
 use crate::services::{self, Player, Services};
 
@@ -68,6 +68,8 @@ pub(crate) struct World {
     pub(crate) accepts_refer: bool,
     /// The daemon finds no way to call anybody.
     pub(crate) no_way: bool,
+    /// How the person is reached by the next address, where there is one.
+    pub(crate) other_way: Option<Manner>,
     /// Caller and office hear each other through the box, now or once.
     pub(crate) joined: bool,
     pub(crate) was_joined: bool,
@@ -138,6 +140,7 @@ impl World {
             targets: Vec::new(),
             accepts_refer: false,
             no_way: false,
+            other_way: None,
             joined: false,
             was_joined: false,
             rings: None,
@@ -418,7 +421,9 @@ impl World {
                 }
                 self.store.keep(entry);
             }
-            Command::OpenSecondLeg { target, .. } => self.open_second_leg(&target),
+            Command::OpenSecondLeg { target, elsewhere } => {
+                self.open_second_leg(&target, elsewhere);
+            }
             Command::SecondSip(output) => {
                 let id = self.running.second.expect("a second leg is open");
                 self.running.endpoint.handle_output(id, output, self.now);
