@@ -202,7 +202,7 @@ impl Engine {
         self.bury(call);
     }
 
-    /// Hands a call to the reaper, or takes it apart here when the reaper is far behind.
+    /// Hands a call to the attendant, or takes it apart here when the attendant is far behind.
     fn bury(&mut self, call: Box<Call>) {
         let _ = self.epoll.delete(call.rtcp()); // a call that was refused was perhaps not watched
         self.discard(Retired::Call(call));
