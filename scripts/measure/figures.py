@@ -42,6 +42,7 @@ def set_up(rate, seconds, generators=1):
         lasted, used = time.monotonic() - begun, lab.cpu_s() - before
         setup = [value for one in figures for value in one["setup_ms"]]
         done = sum(one["successful"] for one in figures)
+        lab.patience_s = 150.0  # callers that were given up end by the timers of RFC 3261
         status = lab.at_rest()
         return {"rate": rate, "calls": done, "failed": sum(one["failed"] for one in figures),
                 "retransmissions": sum(one["retransmissions"] for one in figures),
