@@ -1,7 +1,10 @@
 //! Telephone audio as values: G.711, levels, tones. Mono, 8000 samples a second.
 
+pub mod call_progress;
 pub mod comfort_noise;
+pub mod dtmf;
 pub mod g711;
+pub mod goertzel;
 pub mod level;
 pub mod plc;
 pub mod speech_format;
