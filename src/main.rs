@@ -37,7 +37,7 @@ enum Command {
     /// Show the main job: two calls against a stand-in cloud, and the ticket.
     Demo(demo::Demo),
     /// Place a call and say what was heard.
-    Call(call::Call),
+    Call(Box<call::Call>),
     /// Serve a stand-in cloud on loopback, so that no account is needed to try.
     Sandbox(sandbox::Sandbox),
     /// Say how the running daemon does.

@@ -83,7 +83,6 @@ fn stream(socket: &UdpSocket) -> Stream {
         remote: Some(socket.local_addr().expect("it is bound")),
         remote_rtcp: None,
         control: Default::default(),
-        control: Default::default(),
         sends: true,
         receives: true,
     }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+mod facts;
+
 use super::legs::{MediaLeg, ModelLeg, SearchLeg, SecondLeg, SpeechEvent, SpeechLegs};
 use super::lines::Line;
 use super::metrics::Counter;
@@ -17,7 +19,6 @@ use super::second_leg::{Ask, Way};
 use super::services::Services;
 use crate::audio::Codec;
 use crate::audio::tone::{RingBack, Tone};
-use super::sound;
 use crate::call::{Arrival, Call, Command, Input, Kind};
 use crate::conversation::{Failure, ReplyEvent, Service};
 use crate::io::clock;
@@ -25,7 +26,6 @@ use crate::io::deepgram::aura::VoiceEvent;
 use crate::io::deepgram::flux::EarEvent;
 use crate::io::media_socket::MediaPorts;
 use crate::io::media_thread::MediaEvent;
-use crate::rtp::session::Statistics;
 use crate::sdp::Negotiated;
 use crate::sip::message::{Method, Request, StatusCode};
 use crate::sip::session::{self, Output};
@@ -351,19 +351,16 @@ impl CallTask {
             Command::Ask(request) => self.model.ask(&self.services, &self.id, request),
             Command::CancelReply(reply) => self.model.cancel(reply),
             Command::Record(entry) => {
-                if matches!(entry, Entry::Ended { .. })
-                    && let Some(summary) = self.media.conclude(&self.services).await
-                {
-                    self.record_sound(&summary.session);
+                if matches!(entry, Entry::Ended { .. }) {
+                    self.record_sound().await;
                 }
                 self.record(entry);
             }
             Command::OpenSecondLeg { target, elsewhere } => {
-                let (call, tried) = (self.session, self.second.tried(elsewhere));
                 let wish = Ask::Open {
-                    call,
+                    call: self.session,
                     target,
-                    tried,
+                    tried: self.second.tried(elsewhere),
                 };
                 // As with the outputs: the loop outlives its calls.
                 let _ = self.asks.send(wish).await;
@@ -416,68 +413,6 @@ impl CallTask {
         }
     }
 
-    fn record(&mut self, entry: Entry) {
-        let call = self.id.0.as_str();
-        match &entry {
-            Entry::Answered(after) => {
-                self.services.metrics.count(Counter::CallsAnswered);
-                log::info!(CALL_ID = call, AFTER_MS = millis(*after); "answered");
-            }
-            Entry::Turn(turn) => {
-                let first_packet = turn.first_packet.map_or(0, millis);
-                log::info!(CALL_ID = call, TURN = turn.turn, FIRST_PACKET_MS = first_packet; "turn");
-            }
-            Entry::Line {
-                interrupted: true, ..
-            } => {
-                self.services.metrics.count(Counter::BargeIns);
-            }
-            Entry::Escalated { reason } => {
-                log::info!(CALL_ID = call; "escalated");
-                // It may hold the caller's words.
-                log::debug!(CALL_ID = call; "escalated: {reason}");
-            }
-            Entry::Ended {
-                at,
-                outcome,
-                reason,
-            } => {
-                self.ended = true;
-                self.services.metrics.count(match outcome {
-                    Outcome::Failed | Outcome::Interrupted => Counter::CallsFailed,
-                    Outcome::Answered | Outcome::Escalated | Outcome::Abandoned => {
-                        Counter::CallsCompleted
-                    }
-                });
-                log::info!(CALL_ID = call, OUTCOME:? = outcome, SECONDS = at.as_secs(); "over: {reason}");
-            }
-            // A target's name is the office's own word, no number and nothing that was said.
-            Entry::TransferStarted { target, .. } => {
-                log::info!(CALL_ID = call; "transfer to {target}");
-            }
-            Entry::TransferEnded {
-                target, failure, ..
-            } => {
-                let outcome = failure.as_deref().unwrap_or("connected");
-                log::info!(CALL_ID = call; "transfer to {target}: {outcome}");
-            }
-            Entry::Started { .. }
-            | Entry::Line { .. }
-            | Entry::Cited { .. }
-            | Entry::Sound(_)
-            | Entry::Email { .. } => {}
-        }
-        self.services.store.record_later(self.id.clone(), entry);
-    }
-
-    fn record_sound(&mut self, statistics: &Statistics) {
-        if let Some(sound) = sound::of(statistics) {
-            sound::log(&self.id, &sound, statistics);
-            sound::count(&self.services.metrics, &sound);
-            self.record(Entry::Sound(sound));
-        }
-    }
-
     /// What must hold at the end whatever happened before: the record has an end.
     fn finish(&mut self) {
         if !self.ended {
@@ -491,10 +426,6 @@ impl CallTask {
         self.media.stop(&self.services);
         self.second.close(&self.services);
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Seconds since 1970 and 32 bits of chance, in hexadecimal: sorts by time; two calls of the same second

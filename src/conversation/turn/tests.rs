@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -575,7 +576,7 @@ fn dead_air_is_filled_once_and_then_given_up() {
     let mut settings = Settings::default();
     settings.timing.first_token = Duration::from_secs(60);
     let mut bench = Bench::greeted();
-    bench.conversation.settings = settings;
+    bench.conversation.settings = Arc::new(settings);
     bench.asked("When are you open?");
     bench.pass(2_499);
     assert!(bench.queued().is_empty());

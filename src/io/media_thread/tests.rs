@@ -47,7 +47,6 @@ fn negotiated(law: Law, remote: SocketAddr) -> Negotiated {
         ptime_ms: 20,
         remote: Some(remote),
         remote_rtcp: None,
-        control: Default::default(),
         rtcp_mux: false,
         voip_metrics: false,
         direction: Direction::SendRecv,

@@ -88,7 +88,7 @@ impl JitterBuffer {
         shrink: bool,
     ) -> Option<Played> {
         let Some(law) = self.codec.law() else {
-            return self.leap(read, frame, shrink);
+            return Some(self.leap(read, frame, shrink));
         };
         let mut span = [0; stretch::SPAN];
         if self.concealment.is_active() || !self.ring.peek(read, &mut span) {
@@ -109,9 +109,9 @@ impl JitterBuffer {
     }
 
     /// What cannot be stretched without its decoder leaves a frame out, or lets one be made up.
-    fn leap(&mut self, read: u64, frame: &mut [u8; FRAME_SAMPLES], shrink: bool) -> Option<Played> {
+    fn leap(&mut self, read: u64, frame: &mut [u8; FRAME_SAMPLES], shrink: bool) -> Played {
         if !shrink {
-            return Some(self.hold(read, frame));
+            return self.hold(read, frame);
         }
         let ticks = FRAME_SAMPLES as u64;
         self.ring.discard(read, ticks);
@@ -119,7 +119,7 @@ impl JitterBuffer {
         self.counts.shortened += 1;
         let played = self.read_whole_frame(read + ticks, frame);
         self.playout.consume(ticks);
-        Some(played)
+        played
     }
 
     /// Reads a frame of G.711 and makes up what is missing.

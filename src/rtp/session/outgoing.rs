@@ -146,8 +146,7 @@ impl Sending {
         self.talking = false;
         self.paused = true;
         self.marked |= self.pending_len > 0;
-        self.sender
-            .advance(ticks.wrapping_mul(codec.frame_ticks()));
+        self.sender.advance(ticks.wrapping_mul(codec.frame_ticks()));
     }
 
     /// Writes the next packet of this tick.

@@ -2,7 +2,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::audio::Law;
+use crate::audio::{FRAME_SAMPLES, Law};
 
 const OWNER: Owner = Owner {
     utterance: UtteranceId(7),
@@ -85,7 +85,7 @@ fn leading_silence_is_trimmed_to_forty_milliseconds() {
     let audio = [&silence[..], &[0x20; FRAME_SAMPLES], &silence[..]].concat();
     let (frames, _) = cut(&[501], &audio, true);
     assert_eq!(frames.len(), 2 + 1 + 12);
-    assert_eq!(frames[2].audio.bytes(), [0x20; FRAME_SAMPLES]);
+    assert_eq!(frames[2].audio, [0x20; FRAME_SAMPLES]);
     let (whole, _) = cut(&[501], &audio, false);
     assert_eq!(whole.len(), 25);
 }

@@ -26,7 +26,6 @@ fn call(id: u64) -> (Box<Call>, UdpSocket) {
         remote: Some(far.local_addr().unwrap()),
         remote_rtcp: None,
         control: Default::default(),
-        control: Default::default(),
         sends: true,
         receives: true,
     };

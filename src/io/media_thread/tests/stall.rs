@@ -67,8 +67,7 @@ impl Talk {
                 break summary;
             }
         };
-        self.until(u32::try_from(summary.session.packets_sent).unwrap())
-            .await;
+        self.until(summary.session.packets_sent).await;
         assert_eq!(self.spoken, (0..SAID).collect::<Vec<_>>());
         let mut heard = Vec::new();
         while self.ear.read(1, &mut heard).await {}

@@ -81,7 +81,7 @@ fn opus_that_says_it_is_silent_is_not_lost() {
     for number in 0..60u32 {
         let now = u64::from(number) * 960;
         let length = if number == 9 { 1 } else { 60 };
-        if number < 10 || number >= 50 {
+        if !(10..50).contains(&number) {
             let bytes = packet(20, length);
             buffer.handle(incoming(&bytes, number * 960, true, follows), now);
             follows = true;

@@ -293,7 +293,6 @@ impl Answering {
                         ptime_ms: agreed.ptime_ms,
                         remote: agreed.remote,
                         remote_rtcp: None,
-                        control: Default::default(),
                         control: rtp::Control::default(),
                         sends: true,
                         receives: true,
