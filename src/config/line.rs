@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::audio;
-
 use super::values::{Cidr, NoSecret, duration};
 
 /// `[[line]]`: a PBX or provider that may call, and that we may call through.
@@ -174,17 +172,6 @@ pub enum Codec {
     G722,
     /// Opus.
     Opus,
-}
-
-impl From<Codec> for audio::Codec {
-    fn from(codec: Codec) -> Self {
-        match codec {
-            Codec::Pcmu => Self::PCMU,
-            Codec::Pcma => Self::PCMA,
-            Codec::G722 => Self::G722,
-            Codec::Opus => Self::Opus,
-        }
-    }
 }
 
 /// Reliable provisional responses (RFC 3262).

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::audio::{Codec, FRAME_SAMPLES, Law, level};
 
-use super::opus;
+use super::opus_packet;
 use super::playout::{Arrival, Content, Move, Playout, Verdict};
 
 mod concealment;
@@ -203,7 +203,7 @@ impl JitterBuffer {
     fn arrival(&self, packet: &Incoming<'_>) -> Option<Arrival> {
         let ticks = match self.codec {
             Codec::G711(_) | Codec::G722 => u64::try_from(packet.payload.len()).ok()?,
-            Codec::Opus => u64::from(opus::duration(packet.payload)?),
+            Codec::Opus => u64::from(opus_packet::duration(packet.payload)?),
         };
         let fits = (1..=MAX_PAYLOAD).contains(&packet.payload.len());
         fits.then_some(Arrival {
@@ -241,7 +241,7 @@ impl JitterBuffer {
         let new = if self.codec == Codec::Opus {
             let ticks = u32::try_from(arrival.ticks).unwrap_or(0);
             if arrival.newest {
-                self.suppressed = opus::is_silence(payload);
+                self.suppressed = opus_packet::is_silence(payload);
                 self.given = self.given.min(place.max(self.playout.read().unwrap_or(0)));
             }
             self.packets.write(place, ticks, payload)

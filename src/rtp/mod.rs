@@ -4,7 +4,7 @@
 
 pub mod burst;
 pub mod jitter_buffer;
-pub mod opus;
+pub mod opus_packet;
 pub mod packet;
 pub mod playout;
 pub mod quality;

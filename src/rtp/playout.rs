@@ -217,7 +217,7 @@ impl Playout {
             line.see(now);
         } else {
             let waited = delay(now, line.read);
-            let grain = self.frame - common(self.frame, line.packet);
+            let grain = self.frame - greatest_divisor(self.frame, line.packet);
             let needed = self.delays.needed() + grain.cast_signed();
             let missing = u64::try_from(needed - waited).unwrap_or(0);
             let first = line.read;
@@ -238,7 +238,7 @@ impl Playout {
             return 0;
         };
         let frame = self.frame.cast_signed();
-        let grain = frame - common(self.frame, line.packet).cast_signed();
+        let grain = frame - greatest_divisor(self.frame, line.packet).cast_signed();
         let crooked = self.crooked().cast_signed();
         line.offset.div_euclid(FINE) - self.delays.needed() - grain - crooked
     }
@@ -247,7 +247,7 @@ impl Playout {
     fn crooked(&self) -> u64 {
         self.line.map_or(0, |line| {
             let ahead = line.anchor.cast_signed() - line.read.cast_signed();
-            let grain = common(self.frame, line.packet).cast_signed();
+            let grain = greatest_divisor(self.frame, line.packet).cast_signed();
             ahead.rem_euclid(grain).cast_unsigned()
         })
     }
@@ -408,8 +408,8 @@ fn place_at(now: u64, delay: i64) -> u64 {
     now.cast_signed().wrapping_sub(delay).cast_unsigned()
 }
 
-/// The greatest common divisor.
-fn common(mut a: u64, mut b: u64) -> u64 {
+/// The greatest number that divides both.
+fn greatest_divisor(mut a: u64, mut b: u64) -> u64 {
     while b > 0 {
         (a, b) = (b, a % b);
     }

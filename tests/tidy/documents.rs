@@ -82,7 +82,7 @@ fn the_commented_configuration_has_every_key() {
     let text = &file.expect("there is one").text;
     none(&difference_of_keys(text));
     let shorter = text
-        .replace("threads = 1\n", "")
+        .replace("codec_threads = 1\n", "")
         .replace("#priority", "# priority");
     found(&difference_of_keys(&shorter), 2);
 }

@@ -289,3 +289,14 @@ pub(super) fn lines(config: &Config, secrets: &Secrets) -> Vec<Arc<Line>> {
     });
     lines.collect()
 }
+
+impl From<config::Codec> for audio::Codec {
+    fn from(codec: config::Codec) -> Self {
+        match codec {
+            config::Codec::Pcmu => Self::PCMU,
+            config::Codec::Pcma => Self::PCMA,
+            config::Codec::G722 => Self::G722,
+            config::Codec::Opus => Self::Opus,
+        }
+    }
+}

@@ -351,10 +351,8 @@ impl Call {
         if let Some(transmit) = self.session.goodbye(buffer, now)
             && let Some(length) = self.protection.seal(Channel::Rtcp, buffer, transmit.len)
         {
-            match self
-                .socket(transmit)
-                .send_to(&buffer[..length], transmit.to)
-            {
+            let socket = self.socket(transmit);
+            match socket.send_to(&buffer[..length], transmit.to) {
                 Ok(_) => counters.count_control_out(),
                 Err(_) => counters.count_send_error(),
             }

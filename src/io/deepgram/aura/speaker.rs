@@ -24,9 +24,8 @@ use crate::io::transcode::{AgentAudio, Spoken};
 use crate::io::websocket::Received;
 use crate::ticket::CallId;
 
-/// Frames rendered ahead of the ring: four seconds, so that the next utterance is ready when one
-/// ends. When full the connection is not read and the next utterance waits; nothing is dropped. A
-/// kept prompt is taken whole.
+/// Frames rendered ahead of the ring: four seconds, so that the next utterance is ready when one ends. When full
+/// the connection is not read and the next utterance waits; nothing is dropped. A kept prompt is taken whole.
 const AHEAD: usize = 200;
 /// How often an idle connection is pinged, well within the service's minute.
 const PING: Duration = Duration::from_secs(20);
