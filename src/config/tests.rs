@@ -101,7 +101,7 @@ fn an_error_reads_as_place_key_fault_and_remedy() {
     let error = Config::parse("t.toml", &text).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "t.toml:6: calls.max: 0 is out of range\n    remedy: write a number from 1 to 1000"
+        "t.toml:6: calls.max: 0 is out of range\n    remedy: write a number from 1 to 4000"
     );
 }
 

@@ -276,6 +276,7 @@ impl Playout {
         let surplus = u64::try_from(excess - guard).unwrap_or(0) / frame * frame;
         let deep = self.depths.lowest() >= frame;
         let short = excess < -guard;
+        let far_short = excess < -(frame.cast_signed() / 2);
         match content {
             Content::Pause => {
                 let left = line.pause.1.saturating_sub(line.read + frame);
@@ -293,7 +294,7 @@ impl Playout {
             Content::Quiet if short => Move::Hold,
             Content::Quiet if surplus > 0 && deep => Move::Skip(frame),
             Content::Quiet if self.crooked() > 0 => Move::Skip(self.crooked()),
-            Content::Speech if short && self.wrong > PATIENCE => Move::Grow,
+            Content::Speech if short && (self.wrong > PATIENCE || far_short) => Move::Grow,
             Content::Speech if surplus > frame && deep => Move::Shrink,
             Content::Speech if surplus > 0 && deep && self.wrong > LONG_PATIENCE => Move::Shrink,
             Content::Quiet | Content::Speech | Content::Gap => Move::Stay,

@@ -193,7 +193,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "line[0].session_expires",
         "range",
     ),
-    ("[calls]\nmax = 1001", "calls.max", "range"),
+    ("[calls]\nmax = 4001", "calls.max", "range"),
     (
         "[calls]\nmax_duration = \"5s\"",
         "calls.max_duration",

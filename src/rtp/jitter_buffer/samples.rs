@@ -7,38 +7,42 @@ use super::{
 impl JitterBuffer {
     /// The next 20 ms.
     pub(super) fn play(&mut self, frame: &mut [u8; FRAME_SAMPLES]) -> Played {
-        let Some(mut read) = self.playout.read() else {
+        if self.playout.read().is_none() {
             frame.fill(law(self.codec).silence());
             return Played::Silence;
-        };
-        if self.playout.is_wrong() {
-            match self.playout.adjust(self.content(read)) {
-                Move::Stay => {}
-                Move::Skip(ticks) => {
-                    self.ring.discard(read, ticks);
-                    self.playout.skip(ticks);
-                    self.counts.shortened += u64::from(ticks >= FRAME_SAMPLES as u64);
-                    read += ticks;
-                }
-                Move::Hold => return self.hold(read, frame),
-                Move::Shrink => {
-                    if let Some(played) = self.stretch(read, frame, true) {
-                        return played;
-                    }
-                }
-                Move::Grow => {
-                    if let Some(played) = self.stretch(read, frame, false) {
-                        return played;
-                    }
-                }
-            }
         }
+        if self.playout.is_wrong()
+            && let Some(played) = self.put_right(frame)
+        {
+            return played;
+        }
+        let read = self.playout.read().unwrap_or(0);
         let played = match self.codec {
             Codec::G711(_) => self.read_concealed(read, frame),
             Codec::G722 | Codec::Opus => self.read_whole_frame(read, frame),
         };
         self.playout.consume(FRAME_SAMPLES as u64);
         played
+    }
+
+    /// Changes the delay, or puts reading straight; gives the frame that this makes, if it makes one.
+    fn put_right(&mut self, frame: &mut [u8; FRAME_SAMPLES]) -> Option<Played> {
+        let read = self.playout.read()?;
+        match self.playout.adjust(self.content(read)) {
+            Move::Stay => None,
+            Move::Skip(ticks) => {
+                self.ring.discard(read, ticks);
+                self.playout.skip(ticks);
+                self.counts.shortened += u64::from(ticks >= FRAME_SAMPLES as u64);
+                None
+            }
+            Move::Hold => Some(self.hold(read, frame)),
+            Move::Shrink => self.stretch(read, frame, true),
+            Move::Grow => {
+                let stretched = self.stretch(read, frame, false);
+                Some(stretched.unwrap_or_else(|| self.hold(read, frame)))
+            }
+        }
     }
 
     /// What would be read; only G.711 is looked into.

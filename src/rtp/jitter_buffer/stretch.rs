@@ -60,7 +60,7 @@ fn period(speech: &[i32; SPAN], longest: usize) -> Option<usize> {
     let mut best = (0.0, SHORTEST);
     for shift in SHORTEST..=longest {
         let like = likeness(shift);
-        if like > best.0 {
+        if like >= best.0 {
             best = (like, shift);
         }
     }
