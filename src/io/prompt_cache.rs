@@ -124,9 +124,9 @@ impl PromptCache {
         let cache = Arc::clone(self);
         let rendering = tokio::spawn(async move {
             for text in &texts {
-                for format in &formats {
-                    cache.insist(text, *format).await;
-                }
+                // The forms of one prompt at once: there are four at most, which every account may ask for.
+                let forms = formats.iter().map(|format| cache.insist(text, *format));
+                futures_util::future::join_all(forms).await;
             }
             log::info!("all {} prompts are rendered", texts.len());
         });
