@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinError, JoinSet};
 
@@ -341,7 +342,8 @@ impl EventLoop {
     }
 
     /// Hands an input to a call's task without waiting. A request that finds no room is answered
-    /// 503, since its transaction absorbs the retransmissions that might. False when it was not taken.
+    /// 503, since its transaction absorbs the retransmissions that might; one to a task that has just ended is
+    /// answered 481 when [`Self::on_call_over`] forgets the session. False when it was not taken.
     fn give(&mut self, session: SessionId, input: Inbox) -> bool {
         let Some(running) = self.calls.get(&session) else {
             return false;
@@ -349,8 +351,11 @@ impl EventLoop {
         let Err(refused) = running.inbox.try_send(input) else {
             return true;
         };
+        let TrySendError::Full(refused) = refused else {
+            return false;
+        };
         self.services.metrics.count(Counter::QueueFull);
-        if let Inbox::Sip(input) = refused.into_inner()
+        if let Inbox::Sip(input) = refused
             && let session::Input::Request {
                 transaction,
                 request,
