@@ -7,6 +7,7 @@ pub mod g711;
 pub mod goertzel;
 pub mod level;
 pub mod plc;
+pub mod resample;
 pub mod speech_format;
 #[cfg(test)]
 mod speech_like;

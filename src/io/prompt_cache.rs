@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, spawn_blocking};
 
 use super::deepgram::rest::Renderer;
-use super::transcode::resampled;
+use crate::audio::resample::resampled;
 use crate::audio::speech_format::linear;
 use crate::audio::{Law, SAMPLE_RATE, SpeechFormat};
 use crate::conversation::Failure;
@@ -74,7 +74,9 @@ pub fn apology(format: SpeechFormat) -> Cow<'static, [u8]> {
                 .iter()
                 .map(|code| Law::Mu.decode(*code))
                 .collect();
-            linear(&resampled(&samples, SAMPLE_RATE, rate)).into()
+            // Voices are asked for whole kilohertz alone.
+            let samples = resampled(&samples, SAMPLE_RATE, rate).unwrap_or_default();
+            linear(&samples).into()
         }
     }
 }

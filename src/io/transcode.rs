@@ -18,7 +18,6 @@ mod bridge;
 mod caller;
 mod decoder;
 mod encoder;
-mod resample;
 mod tone;
 
 pub use agent::{AgentAudio, Spoken};
@@ -26,7 +25,6 @@ pub use bridge::bridge;
 pub use caller::CallerAudio;
 pub use decoder::Decoder;
 pub use encoder::Encoder;
-pub use resample::resampled;
 pub use tone::Looped;
 
 use super::clock;

@@ -17,13 +17,14 @@ const BELOW_THE_LINE: [&str; 7] = [
 ];
 
 /// Packages below the line.
-const PURE_PACKAGES: [&str; 7] = [
+const PURE_PACKAGES: [&str; 8] = [
     "bytes",
     "thiserror",
     "log",
     "md5",
     "rtp_rs",
     "rtcp_types",
+    "rubato",
     "sha2",
 ];
 

@@ -2,8 +2,8 @@
 
 use ezk_g722::libg722::{Bitrate, decoder::Decoder as G722};
 
-use super::resample::Resampler;
 use crate::audio::plc::Concealer;
+use crate::audio::resample::Resampler;
 use crate::audio::speech_format::WIDEBAND_RATE;
 use crate::audio::{Codec, Law, SAMPLE_RATE};
 use crate::io::rings::Item;
@@ -64,7 +64,10 @@ impl Decoder {
             Codec::G722 => WIDEBAND_RATE,
             Codec::Opus => rate,
         };
-        let resampler = (native != rate).then(|| Resampler::new(native, rate));
+        let resampler = (native != rate)
+            .then(|| Resampler::new(native, rate))
+            .transpose()
+            .map_err(|odd| odd.to_string())?;
         Ok(Self {
             kind,
             rate,

@@ -2,7 +2,7 @@
 
 use ezk_g722::libg722::{Bitrate, encoder::Encoder as G722};
 
-use super::resample::Resampler;
+use crate::audio::resample::Resampler;
 use crate::audio::speech_format::WIDEBAND_RATE;
 use crate::audio::{Codec, FRAME_SAMPLES, Law, SAMPLE_RATE};
 
@@ -48,7 +48,10 @@ impl Encoder {
         };
         Ok(Self {
             kind,
-            resampler: (native != rate).then(|| Resampler::new(rate, native)),
+            resampler: (native != rate)
+                .then(|| Resampler::new(rate, native))
+                .transpose()
+                .map_err(|odd| odd.to_string())?,
             waiting: Vec::new(),
             frame: native as usize / 50,
         })
