@@ -3,9 +3,9 @@
 //!
 //! Every 40 ms the audio is one of a few things: a fax's tone, a tone of the band from 340 to 640 Hz where all
 //! countries have theirs, quiet, or something else. What is told follows from how long these last and how they
-//! take turns, so a vowel or a whistle is not enough. Each is told once, and again after something else was heard.
+//! take turns, so a vowel or a whistle is not enough. Each is told once, and again after something else or a long quiet.
 
-use super::goertzel::Bank;
+use super::goertzel::{Bank, energy};
 use super::level;
 use super::{Law, SAMPLE_RATE};
 
@@ -87,26 +87,45 @@ impl Listener {
 
     /// Takes samples, and tells what they make certain.
     pub fn hear(&mut self, samples: &[i16], mut told: impl FnMut(Tone)) {
-        for &sample in samples {
-            self.block[self.filled] = f32::from(sample);
-            self.filled += 1;
-            if self.filled < BLOCK {
-                continue;
+        let mut rest = samples;
+        while !rest.is_empty() {
+            let room = &mut self.block[self.filled..];
+            let (now, later) = rest.split_at(rest.len().min(room.len()));
+            for (to, &from) in room.iter_mut().zip(now) {
+                *to = f32::from(from);
             }
-            self.filled = 0;
-            self.looks = self.looks.saturating_add(1);
-            let kind = self.look();
-            self.follow(kind);
-            let tone = self.certain().filter(|tone| self.told != Some(*tone));
-            if let Some(tone) = tone {
-                self.told = Some(tone);
-                told(tone);
+            self.filled += now.len();
+            rest = later;
+            if self.filled == BLOCK {
+                self.filled = 0;
+                if let Some(tone) = self.step() {
+                    told(tone);
+                }
             }
         }
     }
 
+    /// A block is full.
+    fn step(&mut self) -> Option<Tone> {
+        self.looks = self.looks.saturating_add(1);
+        let kind = self.look();
+        self.follow(kind);
+        if self.now.kind == Kind::Quiet && self.looks - self.now.since > FORGOTTEN {
+            self.told = None;
+        }
+        let tone = self.certain().filter(|tone| self.told != Some(*tone))?;
+        self.told = Some(tone);
+        Some(tone)
+    }
+
+    /// What was told and has not given way to anything else yet.
+    #[must_use]
+    pub const fn lasting(&self) -> Option<Tone> {
+        self.told
+    }
+
     fn look(&self) -> Kind {
-        let energy: f32 = self.block.iter().map(|sample| sample * sample).sum();
+        let energy = energy(&self.block);
         if energy < self.quiet {
             return Kind::Quiet;
         }
@@ -217,6 +236,8 @@ const CALLING_ON: core::ops::RangeInclusive<u32> = 9..=16;
 const CALLING_OFF: core::ops::RangeInclusive<u32> = 60..=95;
 /// Of CED's 2.6 to 4 s.
 const ANSWERING_ON: u32 = 30;
+/// 7 s of quiet: longer than the pause of any pattern.
+const FORGOTTEN: u32 = 175;
 /// 4 s: longer than any ring.
 const DIAL_ON: u32 = 100;
 

@@ -8,7 +8,7 @@
 
 use core::f32::consts::{PI, TAU};
 
-use super::goertzel::{Bank, Bin};
+use super::goertzel::{Bank, Bin, energy};
 use super::level;
 use super::{Law, SAMPLE_RATE};
 
@@ -105,7 +105,7 @@ impl Detector {
 
     /// The key that the block shows by itself.
     fn see(&mut self) -> Option<char> {
-        let energy: f32 = self.block.iter().map(|sample| sample * sample).sum();
+        let energy = energy(&self.block);
         if energy < self.quietest {
             self.before = [Bin::default(); 8];
             return None;

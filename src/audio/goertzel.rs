@@ -51,6 +51,19 @@ impl<const N: usize> Bank<N> {
     }
 }
 
+/// The energy of a block: the sum of its squares, eight of them side by side.
+#[must_use]
+pub fn energy(block: &[f32]) -> f32 {
+    let (eights, rest) = block.as_chunks::<8>();
+    let mut sums = [0.0_f32; 8];
+    for eight in eights {
+        for (sum, sample) in sums.iter_mut().zip(eight) {
+            *sum += sample * sample;
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().map(|sample| sample * sample).sum::<f32>()
+}
+
 impl Bin {
     /// The square of its magnitude.
     #[must_use]

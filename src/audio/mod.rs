@@ -1,5 +1,7 @@
 //! Telephone audio as values: G.711, levels, tones. Mono, 8000 samples a second.
 
+pub mod activity;
+pub mod analysis;
 pub mod call_progress;
 pub mod comfort_noise;
 pub mod dtmf;

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod analysis;
 mod concealment;
 mod delays;
 mod echo;
