@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::SecondLeg;
+use crate::audio::analysis;
 use crate::conversation::{
     Failure, Heard, Passage, ReplyEvent, ReplyId, ReplyRequest, Service, Speech, UtteranceId,
 };
@@ -46,8 +47,10 @@ pub enum Input {
     Played(UtteranceId),
     /// Speaking has stopped.
     Stopped(Option<(UtteranceId, Duration)>),
-    /// A key was pressed.
+    /// A key was pressed, as the far end signals.
     Digit(char),
+    /// Something was noticed in the caller's audio.
+    Noticed(analysis::Event),
     /// No RTP from the caller for the configured time.
     MediaTimeout,
     /// A service is lost for this call.

@@ -26,13 +26,16 @@ mod arrival;
 mod ending;
 mod interface;
 mod second_leg;
+mod sounds;
 mod transfer;
 
 pub use interface::{Command, Input, Kind};
 pub use second_leg::SecondLeg;
+pub use sounds::{FAX, Fax};
 pub use transfer::{Mode, Target};
 
 use second_leg::{Ringing, Second};
+use sounds::Sounds;
 use transfer::Transfer;
 
 /// What a call needs to know.
@@ -50,6 +53,8 @@ pub struct Settings {
     pub trust: Trust,
     /// Whom the caller may be connected with, by the names the conversation knows.
     pub targets: Vec<Target>,
+    /// What becomes of a fax machine that calls.
+    pub fax: Fax,
 }
 
 /// An INVITE that opens a call, as the endpoint tells it.
@@ -78,6 +83,8 @@ pub struct Call {
     conversation: Conversation,
     negotiated: Option<Negotiated>,
     targets: Vec<Target>,
+    fax: Fax,
+    sounds: Sounds,
     transfer: Option<Transfer>,
     second: Second,
     /// What the caller hears of the target's telephone.
@@ -156,6 +163,8 @@ impl Call {
             conversation: Conversation::new(settings.conversation, now),
             negotiated: None,
             targets: settings.targets,
+            fax: settings.fax,
+            sounds: Sounds::default(),
             transfer: None,
             second: Second::None,
             ringing: Ringing::default(),
@@ -189,6 +198,8 @@ impl Call {
             (_, Input::VoiceReady) => self.voice = Readiness::Settled,
             (_, Input::MediaTimeout) => self.on_media_timeout(now),
             (_, Input::SecondMediaTimeout) => self.on_second_media_timeout(now),
+            (_, Input::Noticed(event)) => self.on_noticed(event, now),
+            (_, Input::Digit(key)) => self.on_key(key, now),
             (_, Input::Drain) => self.on_drain(now),
             (_, Input::Kill(reason)) => self.on_kill(&reason, now),
             (_, input) => self.on_news(input, now),
@@ -312,7 +323,6 @@ impl Call {
             Input::Playing(id) => conversation::Input::Playing(id),
             Input::Played(id) => conversation::Input::Played(id),
             Input::Stopped(position) => conversation::Input::Stopped(position),
-            Input::Digit(digit) => conversation::Input::Digit(digit),
             Input::Failed(service, failure) => {
                 match service {
                     Service::Ear => self.ear = Readiness::Settled,
@@ -329,6 +339,8 @@ impl Call {
             | Input::NoSecondLeg(_)
             | Input::MediaTimeout
             | Input::SecondMediaTimeout
+            | Input::Digit(_)
+            | Input::Noticed(_)
             | Input::Drain
             | Input::Kill(_) => return,
         };
@@ -373,10 +385,9 @@ impl Call {
                 self.push(Command::Record(Entry::Answered(self.since_start(now))));
             }
             session::Event::Confirmed => self.on_confirmed(now),
-            session::Event::Digit(digit) => self.on_news(Input::Digit(digit), now),
+            session::Event::Digit(key) => self.on_key(key, now),
             session::Event::Held(held) if self.kind == Kind::Assistant => {
-                self.conversation
-                    .handle(conversation::Input::Held(held), now);
+                self.on_held(held, now);
             }
             session::Event::Ringing | session::Event::Held(_) | session::Event::EarlyMedia(_) => {}
             session::Event::Referral(referral) => self.on_referral(referral, now),

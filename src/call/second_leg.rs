@@ -98,7 +98,7 @@ impl Call {
         self.conversation.handle(unreached, now);
     }
 
-    fn begin_transfer(&mut self, target: Target, now: Instant) {
+    pub(super) fn begin_transfer(&mut self, target: Target, now: Instant) {
         self.push(Command::Record(Entry::TransferStarted {
             at: self.since_start(now),
             target: target.name.clone(),
@@ -223,8 +223,10 @@ impl Call {
             Unreached::Unavailable => DECLINED,
         };
         self.notify_referrer(status, now);
-        self.conversation
-            .handle(conversation::Input::Unreached(why, reason), now);
+        if !self.gives_up_fax(&reason, now) {
+            self.conversation
+                .handle(conversation::Input::Unreached(why, reason), now);
+        }
     }
 
     fn record_transfer(&mut self, target: &str, failure: Option<String>, now: Instant) {

@@ -15,10 +15,10 @@ const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.
                      m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
 
 /// A call under a hand-driven clock, with its commands in order.
-struct Bench {
-    now: Instant,
-    call: Call,
-    commands: Vec<Command>,
+pub(super) struct Bench {
+    pub(super) now: Instant,
+    pub(super) call: Call,
+    pub(super) commands: Vec<Command>,
 }
 
 fn flow() -> Flow {
@@ -74,6 +74,7 @@ fn settings() -> Settings {
             country: None,
         },
         targets: Vec::new(),
+        fax: Fax::Refuse,
     }
 }
 
@@ -104,14 +105,14 @@ impl Bench {
         bench
     }
 
-    fn talking() -> Self {
+    pub(super) fn talking() -> Self {
         let mut bench = Self::ready();
         bench.ack("");
         bench.pass(200);
         bench
     }
 
-    fn handle(&mut self, input: Input) {
+    pub(super) fn handle(&mut self, input: Input) {
         self.call.handle(input, self.now);
         self.drain();
     }
@@ -122,7 +123,7 @@ impl Bench {
         }
     }
 
-    fn pass(&mut self, millis: u64) {
+    pub(super) fn pass(&mut self, millis: u64) {
         let until = self.now + Duration::from_millis(millis);
         while let Some(due) = self.call.poll_timeout().filter(|due| *due <= until) {
             self.now = self.now.max(due);
@@ -156,7 +157,7 @@ impl Bench {
     }
 
     /// The peer answers our BYE.
-    fn bye_answered(&mut self) {
+    pub(super) fn bye_answered(&mut self) {
         let transaction = self.commands.iter().find_map(|command| match command {
             Command::Sip(session::Output::Request { transaction, .. }) => Some(*transaction),
             _ => None,
@@ -184,7 +185,7 @@ impl Bench {
             .collect()
     }
 
-    fn record(&self) -> CallRecord {
+    pub(super) fn record(&self) -> CallRecord {
         let mut record = CallRecord::default();
         for command in &self.commands {
             if let Command::Record(entry) = command {
@@ -195,7 +196,7 @@ impl Bench {
         record
     }
 
-    fn spoken(&self) -> Vec<&str> {
+    pub(super) fn spoken(&self) -> Vec<&str> {
         let spoken = self.commands.iter().filter_map(|command| match command {
             Command::Speak(_, speech) => Some(speech.text()),
             _ => None,
@@ -203,21 +204,21 @@ impl Bench {
         spoken.collect()
     }
 
-    fn count(&self, name: &str) -> usize {
+    pub(super) fn count(&self, name: &str) -> usize {
         let names = self.commands.iter().map(|command| format!("{command:?}"));
         names.filter(|shown| shown.starts_with(name)).count()
     }
 
     /// Over, with one end recorded; returns how it came out.
     #[track_caller]
-    fn ended(&self) -> Outcome {
+    pub(super) fn ended(&self) -> Outcome {
         assert!(self.call.is_over() && self.call.poll_timeout().is_none());
         assert_eq!(self.count("Over"), 1);
         assert!(matches!(self.commands.last(), Some(Command::Over)));
         self.record().outcome().expect("the end is recorded")
     }
 
-    fn needs_ticket(&self) -> bool {
+    pub(super) fn needs_ticket(&self) -> bool {
         let call_id = CallId("c".to_owned());
         draft(&call_id, &self.record(), TicketPolicy::Unsettled).is_some()
     }

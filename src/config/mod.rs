@@ -33,7 +33,7 @@ pub use services::{
     Prompts, SystemRole, TicketPolicy, TokenKey, Voice, VoiceProvider,
 };
 pub use stun_server::StunServer;
-pub use telephony::{Calls, Media, Sip, UnknownSource};
+pub use telephony::{Calls, Media, OnFax, Sip, UnknownSource};
 pub use transfer::{Transfer, TransferMode, TransferTarget};
 pub use values::{Cidr, NoSecret, PortRange};
 

@@ -76,6 +76,31 @@ pub struct Calls {
     /// How long calls may go on after the daemon was asked to stop.
     #[serde(with = "duration")]
     pub drain_limit: Duration,
+    /// What becomes of a fax machine that calls.
+    pub on_fax: OnFax,
+    /// Of the targets of callers the one that takes fax.
+    pub fax_target: Option<String>,
+}
+
+/// What becomes of a fax machine that calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFax {
+    /// The call is ended.
+    Refuse,
+    /// It is connected with `fax_target`.
+    Transfer,
+    /// It is a caller like others.
+    Ignore,
+}
+
+impl Calls {
+    /// The name of the target that takes fax, where fax is taken.
+    #[must_use]
+    pub fn takes_fax(&self) -> Option<&str> {
+        let name = self.fax_target.as_deref();
+        name.filter(|_| self.on_fax == OnFax::Transfer)
+    }
 }
 
 impl Default for Calls {
@@ -85,6 +110,8 @@ impl Default for Calls {
             answer_after_max: Duration::from_secs(2),
             max_duration: Duration::from_mins(30),
             drain_limit: Duration::from_mins(1),
+            on_fax: OnFax::Refuse,
+            fax_target: None,
         }
     }
 }

@@ -12,6 +12,7 @@ mod floor;
 mod hold;
 mod no_input;
 mod phrases;
+mod presence;
 mod script;
 pub mod settings;
 mod spoken_email;
@@ -186,6 +187,15 @@ impl Speech {
     }
 }
 
+/// What is noticed of the caller without the ear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Somebody begins to speak, or has stopped.
+    Speaks(bool),
+    /// Something sounds for longer than anybody speaks in one breath, or has stopped.
+    Sounds(bool),
+}
+
 /// Inputs of a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
@@ -212,6 +222,8 @@ pub enum Input {
     Digit(char),
     /// The caller has put us on hold, or is back.
     Held(bool),
+    /// Something was noticed of the caller without the ear.
+    Presence(Presence),
     /// A service is lost for this call. Prompts of the cache are still played without a voice.
     Failed(Service, Failure),
     /// Somebody outside has the caller connected with this person (not our own [`Command::Transfer`]).

@@ -26,6 +26,7 @@ use super::email_capture::{Caller, EmailCapture};
 use super::floor::early_answer;
 use super::hold::Hold;
 use super::no_input::NoInput;
+use super::presence::Felt;
 use super::settings::{Prompts, Settings};
 use super::timer::{Timer, Timers};
 use super::transcript::Transcript;
@@ -43,6 +44,7 @@ pub struct Conversation {
     pub(super) transcript: Transcript,
     pub(super) turn: Turn,
     pub(super) no_input: NoInput,
+    pub(super) felt: Felt,
     pub(super) timers: Timers,
     pub(super) next_reply: u32,
     /// What the caller said last.
@@ -104,6 +106,7 @@ impl Conversation {
             transcript: Transcript::new(now),
             turn: Turn::default(),
             no_input: NoInput::default(),
+            felt: Felt::default(),
             timers: Timers::default(),
             next_reply: 0,
             last_words: String::new(),
@@ -145,6 +148,7 @@ impl Conversation {
             Input::Digit(_) if self.hold.is_on => {}
             Input::Digit(digit) => self.on_digit(digit, now),
             Input::Held(held) => self.on_held(held, now),
+            Input::Presence(presence) => self.on_presence(presence, now),
             Input::Failed(service, failure) if self.postpones(service, &failure) => {}
             Input::Failed(service, failure) => self.fail(service, &failure, now),
             Input::Connecting(name) => self.on_connecting(name),
@@ -163,7 +167,7 @@ impl Conversation {
         while let Some(timer) = self.timers.take_due(now) {
             match timer {
                 Timer::LeadIn => self.greet(now),
-                Timer::NoInput => self.on_miss(false, now),
+                Timer::NoInput => self.on_no_input_due(now),
                 Timer::CallerTurn => self.on_caller_turn_left_open(now),
                 Timer::Search => self.ask_model(Vec::new(), now),
                 Timer::Model => self.on_model_stalled(now),

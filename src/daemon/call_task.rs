@@ -17,7 +17,6 @@ use super::lines::Line;
 use super::metrics::Counter;
 use super::second_leg::{Ask, Way};
 use super::services::Services;
-use crate::audio::Codec;
 use crate::audio::tone::{RingBack, Tone};
 use crate::call::{Arrival, Call, Command, Input, Kind};
 use crate::conversation::{Failure, ReplyEvent, Service};
@@ -244,6 +243,7 @@ impl CallTask {
     fn on_speech(&self, event: SpeechEvent) -> Option<Input> {
         let metrics = &self.services.metrics;
         Some(match event {
+            SpeechEvent::Noticed(event) => Input::Noticed(event),
             SpeechEvent::Ear(EarEvent::Ready) => Input::EarReady,
             SpeechEvent::Ear(EarEvent::Heard(heard)) => Input::Heard(heard),
             SpeechEvent::Ear(EarEvent::Failed(failure)) => {
@@ -294,8 +294,9 @@ impl CallTask {
         MediaLeg::understand(&event)
     }
 
-    /// Opens ear and voice for a codec.
-    fn open_speech(&mut self, codec: Codec) {
+    /// Opens ear and voice for what was agreed on.
+    fn open_speech(&mut self, negotiated: &Negotiated) {
+        let codec = negotiated.codec;
         let ends = self.media.open_rings(codec);
         let opened = self.speech.open(&self.services, &self.id, codec, ends);
         if let Err(reason) = opened {
@@ -311,9 +312,10 @@ impl CallTask {
         self.media.start(&self.services, &self.id, negotiated);
         if self.media.needs_other_speech(codec) {
             log::info!(CALL_ID = self.id.0.as_str(), CODEC:? = codec; "the call goes on in another codec");
-            self.open_speech(codec);
+            self.open_speech(negotiated);
             self.media.turn_to_rings(&self.services, &self.id);
         }
+        self.speech.heed_keys(negotiated.telephone_event.is_none());
         self.second.caller_speaks(&self.services, &self.id, codec);
     }
 
@@ -331,7 +333,7 @@ impl CallTask {
                 let _ = self.outputs.send((self.session, output)).await;
             }
             Command::OpenServices(negotiated) => {
-                self.open_speech(negotiated.codec);
+                self.open_speech(&negotiated);
                 self.services.model.warm();
             }
             Command::Media(negotiated) => self.start_media(&negotiated),
@@ -382,7 +384,7 @@ impl CallTask {
             Command::Resume => self.second.resume(&self.services, &self.id, self.session),
             Command::Join => {
                 self.second.join(&self.services, &self.id, self.session);
-                self.speech = SpeechLegs::default();
+                self.speech.close();
                 self.model = ModelLeg::default();
                 self.search = SearchLeg::default();
             }

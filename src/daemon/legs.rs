@@ -8,9 +8,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::services::Services;
 use crate::audio::Codec;
+use crate::audio::analysis::{self, Levels};
 use crate::conversation::{
     Failure, Passage, ReplyEvent, ReplyId, ReplyRequest, Speech, UtteranceId,
 };
+use crate::io::attention::{Noticed, attention};
 use crate::io::deepgram::aura::{VoiceEvent, VoiceHandle};
 use crate::io::deepgram::flux::{EarEvent, Listening};
 use crate::io::openai::ReplyStream;
@@ -39,6 +41,13 @@ async fn next<T>(queue: &mut Option<mpsc::Receiver<T>>) -> T {
     pending().await
 }
 
+async fn noticed(noticed: &mut Option<Noticed>) -> analysis::Event {
+    match noticed {
+        Some(noticed) => noticed.event().await,
+        None => pending().await,
+    }
+}
+
 /// The ends of a call's rings that the speech services take.
 pub(crate) struct RingEnds {
     pub(crate) caller: CallerReader,
@@ -50,6 +59,7 @@ pub(crate) struct RingEnds {
 pub(crate) enum SpeechEvent {
     Ear(EarEvent),
     Voice(VoiceEvent),
+    Noticed(analysis::Event),
 }
 
 /// Ear and voice of one call.
@@ -65,6 +75,10 @@ pub(crate) struct SpeechLegs {
     unplayed: VecDeque<(UtteranceId, Speech)>,
     ear_events: Option<mpsc::Receiver<EarEvent>>,
     voice_events: Option<mpsc::Receiver<VoiceEvent>>,
+    /// What is noticed in the caller's audio beside the ear.
+    noticed: Option<Noticed>,
+    /// Of what was listened to before.
+    earlier: Levels,
 }
 
 impl SpeechLegs {
@@ -81,7 +95,11 @@ impl SpeechLegs {
         codec: Codec,
         ends: RingEnds,
     ) -> Result<(), String> {
+        let (attention, noticed) = attention();
         let caller = CallerAudio::open(&services.transcoder, codec, ends.caller)?;
+        let caller = caller.attended(attention);
+        self.earlier = self.levels();
+        self.noticed = Some(noticed);
         let agent = AgentAudio::open(&services.transcoder, codec, ends.agent)?;
         let (ear_sender, ear_events) = mpsc::channel(SPEECH_EVENTS);
         let (voice_sender, voice_events) = mpsc::channel(SPEECH_EVENTS);
@@ -103,7 +121,32 @@ impl SpeechLegs {
         tokio::select! {
             event = next(&mut self.ear_events) => SpeechEvent::Ear(event),
             event = next(&mut self.voice_events) => SpeechEvent::Voice(event),
+            event = noticed(&mut self.noticed) => SpeechEvent::Noticed(event),
         }
+    }
+
+    /// Whether keys are to be listened for: where the far end cannot send them.
+    pub(crate) fn heed_keys(&self, heeds: bool) {
+        if let Some(noticed) = &self.noticed {
+            noticed.heed_keys(heeds);
+        }
+    }
+
+    /// What the caller's audio was like; of the longest stretch in one codec.
+    pub(crate) fn levels(&self) -> Levels {
+        let latest = self.noticed.as_ref().map(Noticed::levels);
+        match latest.unwrap_or_default() {
+            latest if latest.frames >= self.earlier.frames => latest,
+            _ => self.earlier,
+        }
+    }
+
+    /// The assistant is done: ear and voice are let go.
+    pub(crate) fn close(&mut self) {
+        *self = Self {
+            earlier: self.levels(),
+            ..Self::default()
+        };
     }
 
     /// Speaks after whatever is queued.

@@ -48,6 +48,8 @@ counters! {
     CallsRated "calls_rated" "Calls that ended with a score of how the caller was heard.",
     CallsRatedByPeer "calls_rated_by_peer" "Those of them whose far end also reported how it heard us.",
     CallsPoor "calls_poor" "Rated calls with a MOS below 3.1 either way.",
+    CallsIllLevelled "calls_ill_levelled" "Rated calls whose caller was hardly audible, overdriven or never heard to speak.",
+    FaxCalls "fax_calls" "Calls of fax machines, as far as `calls.on_fax` looks for them.",
     MosHeardSum "mos_heard_sum" "The sum of the scores of `calls_rated`, in hundredths.",
     MosSentSum "mos_sent_sum" "The sum of the scores of `calls_rated_by_peer`, in hundredths.",
     BargeIns "barge_ins" "Times a caller interrupted the assistant.",

@@ -17,7 +17,7 @@ use super::public_address::PublicAddress;
 use super::second_leg::Way;
 use crate::audio::Codec;
 use crate::call;
-use crate::config::{self, Config, Secrets};
+use crate::config::{self, Config, OnFax, Secrets};
 use crate::io::deepgram::aura::{self, Voice};
 use crate::io::deepgram::flux::{self, Ear};
 use crate::io::deepgram::{Endpoint, rest::Renderer};
@@ -78,6 +78,7 @@ pub(crate) struct Services {
     pub(crate) plans: Plans,
     answer_after_max: Duration,
     diagnostic_max: Duration,
+    fax: call::Fax,
     server_name: String,
     pub(crate) public_address: PublicAddress,
     media_address: Option<IpAddr>,
@@ -118,6 +119,7 @@ impl Services {
             plans: Plans::new(config, cache),
             answer_after_max: config.calls.answer_after_max,
             diagnostic_max: config.calls.max_duration,
+            fax: fax(config),
             server_name: config.sip.server_name.clone(),
             public_address: PublicAddress::new(config.sip.public_address),
             media_address: config.media.address,
@@ -141,6 +143,7 @@ impl Services {
             diagnostic_max: self.diagnostic_max,
             trust: line.trust(),
             targets: plan.targets.of(flow),
+            fax: self.fax.clone(),
         }
     }
 
@@ -202,6 +205,14 @@ impl Services {
             policy: line.policy(),
             timing: transaction::Timing::default(),
         }
+    }
+}
+
+fn fax(config: &Config) -> call::Fax {
+    match (config.calls.on_fax, config.calls.takes_fax()) {
+        (_, Some(target)) => call::Fax::Transfer(target.to_owned()),
+        (OnFax::Ignore, None) => call::Fax::Ignore,
+        (OnFax::Refuse | OnFax::Transfer, None) => call::Fax::Refuse,
     }
 }
 

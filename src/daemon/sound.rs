@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::metrics::{Counter, Metrics};
-use crate::audio::SAMPLE_RATE;
+use crate::audio::{SAMPLE_RATE, analysis};
 use crate::rtp::session::Statistics;
-use crate::ticket::{CallId, Heard, Sound};
+use crate::ticket::{CallId, Heard, Levels, Sound};
 
 /// Below this, nearly all users are dissatisfied (ITU-T G.107 Annex B: R under 60).
 const POOR: f64 = 3.1;
@@ -36,6 +36,18 @@ pub(super) fn of(statistics: &Statistics) -> Option<Sound> {
         },
         sent,
         round_trip: reported.round_trip,
+        levels: None,
+    })
+}
+
+/// What the record keeps of the caller's levels; `None` when nothing was listened to.
+pub(super) fn levels(levels: &analysis::Levels) -> Option<Levels> {
+    let share = |part: u32, whole: u32| f64::from(part) / f64::from(whole.max(1));
+    (levels.frames > 0).then(|| Levels {
+        speech_dbm0: levels.speech_dbm0,
+        noise_dbm0: levels.noise_dbm0,
+        clipped: share(levels.clipped, levels.spoken),
+        silent: share(levels.frames - levels.spoken, levels.frames),
     })
 }
 
@@ -60,6 +72,18 @@ pub(super) fn log(call: &CallId, sound: &Sound, statistics: &Statistics) {
     if let Some(round_trip) = sound.round_trip {
         line += &format!("; round trip {:.1} ms", millis(round_trip));
     }
+    if let Some(levels) = &sound.levels {
+        line += &format!(
+            "; speech at {:.0} dBm0 over {:.0}, {:.0} % clipped, {:.0} % silent",
+            levels.speech_dbm0,
+            levels.noise_dbm0,
+            levels.clipped * 100.0,
+            levels.silent * 100.0
+        );
+        if let Some(hint) = levels.hint() {
+            line += &format!(": {hint}");
+        }
+    }
     if statistics.mux {
         line += "; RTCP on the RTP port";
     }
@@ -82,6 +106,9 @@ pub(super) fn count(metrics: &Metrics, sound: &Sound) {
         metrics.count(Counter::CallsRatedByPeer);
         metrics.add(Counter::MosSentSum, hundredths(sent.mos));
     }
+    if sound.levels.is_some_and(|levels| levels.hint().is_some()) {
+        metrics.count(Counter::CallsIllLevelled);
+    }
     let poor = |heard: &Heard| heard.mos < POOR;
     if poor(&sound.heard) || sound.sent.as_ref().is_some_and(poor) {
         metrics.count(Counter::CallsPoor);
@@ -101,6 +128,13 @@ pub(super) fn json(sound: &Sound) -> Value {
         "heard": side(&sound.heard),
         "sent": sound.sent.as_ref().map(side),
         "round_trip_ms": sound.round_trip.map(|time| rounded(millis(time), 100.0)),
+        "levels": sound.levels.as_ref().map(|levels| json!({
+            "speech_dbm0": rounded(levels.speech_dbm0, 10.0),
+            "noise_dbm0": rounded(levels.noise_dbm0, 10.0),
+            "clipped_percent": rounded(levels.clipped * 100.0, 10.0),
+            "silent_percent": rounded(levels.silent * 100.0, 10.0),
+            "hint": levels.hint(),
+        })),
     })
 }
 

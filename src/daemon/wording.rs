@@ -1,6 +1,6 @@
 //! The words and the patience of the configuration, as the conversation wants them.
 
-use crate::config::Config;
+use crate::config::{Config, TransferTarget};
 use crate::conversation::{Destination, Prompts, Settings};
 
 /// The settings of every conversation.
@@ -21,8 +21,7 @@ const TRANSFERS: &str = "\n\nYou can connect the caller with a person at once. W
                          transfer with one of these names, exactly as written, instead of hand_over:";
 
 fn destinations(config: &Config, announcement: &str) -> Vec<Destination> {
-    let targets = config.transfer.target.iter();
-    let of = targets.map(|target| Destination {
+    let of = offered(config).map(|target| Destination {
         name: target.name.clone(),
         announcement: match &target.say {
             Some(say) => say.clone(),
@@ -32,6 +31,13 @@ fn destinations(config: &Config, announcement: &str) -> Vec<Destination> {
     of.collect()
 }
 
+/// Whom people are connected with: all but the fax.
+fn offered(config: &Config) -> impl Iterator<Item = &TransferTarget> {
+    let fax = config.calls.takes_fax();
+    let targets = config.transfer.target.iter();
+    targets.filter(move |target| fax != Some(target.name.as_str()))
+}
+
 fn instructions(config: &Config, base: &str) -> String {
     let assistant = &config.assistant;
     let mut text = base.to_owned();
@@ -39,9 +45,9 @@ fn instructions(config: &Config, base: &str) -> String {
         text.push_str(&format!("\n\nThe company is called {}.", assistant.company));
     }
     text.push_str(&format!("\nThe line's language is {}.", assistant.language));
-    if !config.transfer.target.is_empty() {
+    if offered(config).next().is_some() {
         text.push_str(TRANSFERS);
-        for target in &config.transfer.target {
+        for target in offered(config) {
             text.push_str(&format!("\n- {}: {}", target.name, target.description));
         }
     }

@@ -1,5 +1,6 @@
 //! The outside world: sockets, threads, clocks, vendors, disk. Thin; decisions are taken below.
 
+pub mod attention;
 pub mod certificates;
 pub mod clock;
 pub mod deepgram;

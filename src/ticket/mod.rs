@@ -94,6 +94,13 @@ pub enum Entry {
         /// Why the person was not reached, in plain words; `None` when the caller is connected.
         failure: Option<String>,
     },
+    /// Something else was heard of the caller than words.
+    Noticed {
+        /// Since the start.
+        at: Duration,
+        /// What, in plain words.
+        what: String,
+    },
     /// How the call sounded, known when its media has ended.
     Sound(Sound),
     /// A turn's stage ledger, each since the caller's end of turn (the ear's message).
@@ -118,7 +125,44 @@ pub struct Sound {
     pub sent: Option<Heard>,
     /// To the caller's side and back, if it is known.
     pub round_trip: Option<Duration>,
+    /// How loud and how clean the caller was, if anything listened to that.
+    pub levels: Option<Levels>,
 }
+
+/// How loud and how clean a caller was.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Levels {
+    /// The mean level of speech in dBm0; telephones are made for some -20.
+    pub speech_dbm0: f64,
+    /// The mean level between it in dBm0.
+    pub noise_dbm0: f64,
+    /// The share of speech that was cut off at the top.
+    pub clipped: f64,
+    /// The share of the call in which nobody spoke.
+    pub silent: f64,
+}
+
+impl Levels {
+    /// What is wrong with them and can be mended, in plain words.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        if self.silent >= NOBODY {
+            return Some("nobody was heard to speak");
+        }
+        if self.speech_dbm0 < FAINT_DBM0 {
+            return Some("the caller was hardly audible: raise the line's input level");
+        }
+        (self.clipped > OVERDRIVEN)
+            .then_some("the caller was overdriven: lower the line's input level")
+    }
+}
+
+/// Of a call: not even a cough.
+const NOBODY: f64 = 0.998;
+/// 20 dB below what telephones are made for: an ear makes little of it.
+const FAINT_DBM0: f64 = -42.0;
+/// A share of speech that everybody hears as distorted.
+const OVERDRIVEN: f64 = 0.2;
 
 /// One direction of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -94,6 +94,7 @@ impl CallRecord {
             | Entry::Line { at, .. }
             | Entry::TransferStarted { at, .. }
             | Entry::TransferEnded { at, .. }
+            | Entry::Noticed { at, .. }
             | Entry::Ended { at, .. } => Some(*at),
             _ => None,
         });
@@ -116,6 +117,20 @@ impl CallRecord {
             Entry::Started { at, .. } => Some(*at),
             _ => None,
         })
+    }
+
+    /// What else than words was heard of the caller, each once.
+    #[must_use]
+    pub fn noticed(&self) -> Vec<&str> {
+        let mut noticed: Vec<&str> = Vec::new();
+        for entry in &self.entries {
+            if let Entry::Noticed { what, .. } = entry
+                && !noticed.contains(&what.as_str())
+            {
+                noticed.push(what);
+            }
+        }
+        noticed
     }
 
     /// How it sounded, if that is known.

@@ -160,6 +160,10 @@ fn summary(call_id: &CallId, record: &CallRecord) -> Vec<(&'static str, String)>
     if cited.is_empty() {
         rows.push(("Article used", "none".to_owned()));
     }
+    let noticed = record.noticed();
+    if !noticed.is_empty() {
+        rows.push(("Noticed", noticed.join(", ")));
+    }
     if let Some(sound) = record.sound() {
         rows.push(("Sound", heard_as(sound)));
     }
@@ -185,6 +189,9 @@ fn heard_as(sound: &Sound) -> String {
     let mut words = side("the caller was heard", &sound.heard);
     if let Some(sent) = &sound.sent {
         words = format!("{words}, {}", side("the assistant", sent));
+    }
+    if let Some(hint) = sound.levels.and_then(|levels| levels.hint()) {
+        words = format!("{words}; {hint}");
     }
     words
 }

@@ -49,6 +49,7 @@ impl World {
                 return;
             }
             Act::Press(key) => self.news(LINK, Input::Digit(*key)),
+            Act::Sound(event) => self.news(LINK, Input::Noticed(*event)),
             Act::Hold => {
                 self.note("phone: holds".to_owned());
                 self.phone.session.hold(self.now);

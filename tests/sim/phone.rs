@@ -24,6 +24,8 @@ pub(crate) enum Act {
     Pause(Duration),
     /// Presses a key.
     Press(char),
+    /// Makes a sound that the box notices.
+    Sound(ringwell::audio::analysis::Event),
     /// Puts the box on hold, as a PBX does.
     Hold,
     /// Comes back.

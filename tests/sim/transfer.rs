@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use ringwell::call::Mode;
+use ringwell::audio::analysis::Event;
+use ringwell::audio::call_progress::Tone;
+use ringwell::call::{Fax, Mode};
 use ringwell::sip::session::Party;
 use ringwell::ticket::Outcome;
 use ringwell::ticket::record::Reached;
 
 use crate::link::Loss;
 use crate::office::{Manner, Obeys, uri};
-use crate::phone::Act::{self, HangUp, Hear, HearSome, Pause, Press, Say};
+use crate::phone::Act::{self, HangUp, Hear, HearSome, Pause, Press, Say, Sound};
 use crate::world::{Daemon, World};
 
 const GREETING: &str = "How can I help you?";
@@ -410,5 +412,56 @@ fn the_peer_may_have_its_call_connected_with_whom_the_list_has() {
         assert_eq!(world.store.record.transfers(), []);
         assert_eq!(world.phone.told, told, "{uri}");
         assert_eq!(world.office.calls, 0);
+    }
+}
+
+const CALLING: Act = Sound(Event::Tone(Tone::FaxCalling));
+
+#[test]
+fn a_fax_machine_is_connected_at_any_moment_and_told_nothing() {
+    for script in [
+        vec![Pause(3 * SECOND), CALLING],
+        vec![Hear(GREETING), Say("When are you open?"), CALLING],
+        asks(&[CALLING]),
+    ] {
+        let manner = Manner::AnswersFor(30 * SECOND);
+        let mut world = world(script, Mode::Bridge, manner, Obeys::Never);
+        world.fax = Fax::Transfer("sales".to_owned());
+        let world = finished(world);
+        reached(&world);
+        assert!(world.ticket().contains("Noticed: a fax machine"));
+    }
+}
+
+#[test]
+fn a_fax_machine_that_is_not_connected_is_hung_up_on() {
+    for manner in [Manner::Refuses(486), Manner::Rings, Manner::Absent] {
+        let script = vec![Hear(GREETING), CALLING];
+        let mut world = world(script, Mode::Bridge, manner, Obeys::Never);
+        world.fax = Fax::Transfer("sales".to_owned());
+        let world = finished(world);
+        let (_, ended) = world.phone.ended.clone().expect("the box hung up");
+        assert_eq!(ended.by, Party::Remote);
+        assert!(
+            ended.text.contains("a fax machine called"),
+            "{}",
+            ended.text
+        );
+        assert!(!world.was_joined);
+    }
+}
+
+#[test]
+fn a_fax_machine_is_refused_while_anything_goes_on() {
+    for script in [
+        vec![Pause(3 * SECOND), CALLING],
+        vec![Hear(GREETING), Say("When are you open?"), CALLING],
+        asks(&[CALLING]),
+    ] {
+        let world = world(script, Mode::Bridge, Manner::Rings, Obeys::Never);
+        let world = finished(world);
+        let (_, ended) = world.phone.ended.clone().expect("the box hung up");
+        assert!(ended.text.contains("takes no fax"), "{}", ended.text);
+        assert!(world.ticket().contains("Noticed: a fax machine"));
     }
 }

@@ -64,6 +64,7 @@ pub(crate) struct World {
     pub(crate) phone: Phone,
     pub(crate) office: Office,
     pub(crate) targets: Vec<call::Target>,
+    pub(crate) fax: call::Fax,
     /// The caller's line may transfer us.
     pub(crate) accepts_refer: bool,
     /// The daemon finds no way to call anybody.
@@ -138,6 +139,7 @@ impl World {
             phone,
             office: Office::new(chance.fork()),
             targets: Vec::new(),
+            fax: call::Fax::default(),
             accepts_refer: false,
             no_way: false,
             other_way: None,
@@ -367,6 +369,7 @@ impl World {
                     diagnostic_max: Duration::from_secs(600),
                     trust: Default::default(),
                     targets: self.targets.clone(),
+                    fax: self.fax.clone(),
                 };
                 let call = Call::incoming(arrival, settings, self.chance.fork(), self.now);
                 self.running.call = Some((session, call));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Findings;
-use crate::config::{Config, TransferMode, TransferTarget, is_emergency};
+use crate::config::{Config, OnFax, TransferMode, TransferTarget, is_emergency};
 
 /// Longest name of a target: it is spoken, and stands in logs and tickets.
 const NAME_CHARS_MAX: usize = 60;
@@ -17,6 +17,7 @@ const DIGITS_MAX: usize = 32;
 const TARGETS_MAX: usize = 50;
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
+    fax(config, findings);
     let transfer = &config.transfer;
     let seconds = Duration::from_secs;
     findings.span(
@@ -64,6 +65,27 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
         }
         line(config, target, &key("line"), findings);
     }
+}
+
+fn fax(config: &Config, findings: &mut Findings) {
+    let calls = &config.calls;
+    let known = |name: &str| config.transfer.target.iter().any(|it| it.name == name);
+    let (what, remedy) = match (calls.on_fax, calls.fax_target.as_deref()) {
+        (OnFax::Transfer, None) => (
+            "fax is to be connected, and nobody says with whom".to_owned(),
+            "name a [[transfer.target]], or write on_fax = \"refuse\"",
+        ),
+        (OnFax::Transfer, Some(name)) if !known(name) => (
+            format!("no [[transfer.target]] is named `{name}`"),
+            "write the name of one, letter for letter",
+        ),
+        (OnFax::Refuse | OnFax::Ignore, Some(_)) => (
+            "it is of no use here".to_owned(),
+            "write on_fax = \"transfer\", or remove the key",
+        ),
+        _ => return,
+    };
+    findings.add("calls.fax_target", what, remedy);
 }
 
 fn name(target: &TransferTarget, key: &str, findings: &mut Findings) {

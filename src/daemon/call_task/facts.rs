@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::CallTask;
+use crate::call::FAX;
 use crate::daemon::metrics::Counter;
 use crate::daemon::sound;
 use crate::ticket::{Entry, Outcome};
@@ -53,6 +54,12 @@ impl CallTask {
                 let outcome = failure.as_deref().unwrap_or("connected");
                 log::info!(CALL_ID = call; "transfer to {target}: {outcome}");
             }
+            Entry::Noticed { what, .. } => {
+                if what == FAX {
+                    self.services.metrics.count(Counter::FaxCalls);
+                }
+                log::info!(CALL_ID = call; "noticed: {what}");
+            }
             Entry::Started { .. }
             | Entry::Line { .. }
             | Entry::Cited { .. }
@@ -68,7 +75,8 @@ impl CallTask {
             return;
         };
         let statistics = &summary.session;
-        if let Some(sound) = sound::of(statistics) {
+        if let Some(mut sound) = sound::of(statistics) {
+            sound.levels = sound::levels(&self.speech.levels());
             sound::log(&self.id, &sound, statistics);
             sound::count(&self.services.metrics, &sound);
             self.record(Entry::Sound(sound));

@@ -61,3 +61,36 @@ fn poor_calls_are_counted_once() {
     );
     assert_eq!(value(Counter::CallsRatedByPeer), 1);
 }
+
+#[test]
+fn a_caller_who_is_hardly_audible_is_told_of() {
+    let heard = analysis::Levels {
+        frames: 1_000,
+        spoken: 400,
+        clipped: 0,
+        speech_dbm0: -46.0,
+        noise_dbm0: -66.0,
+    };
+    assert_eq!(levels(&analysis::Levels::default()), None);
+    let mut sound = of(&statistics()).unwrap();
+    let metrics = Metrics::default();
+    for (speech_dbm0, clipped, spoken, hint) in [
+        (-46.0, 0, 400, "hardly audible"),
+        (-5.0, 150, 400, "overdriven"),
+        (-99.0, 0, 0, "nobody"),
+        (-20.0, 4, 400, ""),
+    ] {
+        sound.levels = levels(&analysis::Levels {
+            speech_dbm0,
+            clipped,
+            spoken,
+            ..heard
+        });
+        let told = json(&sound)["levels"]["hint"].as_str().map(str::to_owned);
+        assert_eq!(told.is_some(), !hint.is_empty());
+        assert!(told.unwrap_or_default().contains(hint));
+        count(&metrics, &sound);
+    }
+    assert_eq!(json(&sound)["levels"]["silent_percent"], 60.0);
+    assert_eq!(metrics.value(Counter::CallsIllLevelled), 3);
+}

@@ -60,3 +60,21 @@ fn each_prompt_can_be_worded_anew() {
         );
     }
 }
+
+#[test]
+fn the_fax_is_offered_to_nobody() {
+    let settings = settings(
+        "[calls]\non_fax = \"transfer\"\nfax_target = \"the fax\"\n\
+         [[transfer.target]]\nname = \"sales\"\nuri = \"sip:201@127.0.0.1\"\n\
+         [[transfer.target]]\nname = \"the fax\"\nuri = \"sip:209@127.0.0.1\"\n\
+         [assistant]\ncompany = \"Example\"\n",
+    );
+    let names: Vec<&str> = settings
+        .destinations
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
+    assert_eq!(names, ["sales"]);
+    assert!(!settings.instructions.contains("the fax"));
+    assert!(settings.instructions.contains("- sales"));
+}

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::schema::{civil, micros};
 use crate::ticket::{
-    CallId, CallRecord, Entry, Heard, Identity, Outcome, Sound, Speaker, TurnLedger,
+    CallId, CallRecord, Entry, Heard, Identity, Levels, Outcome, Sound, Speaker, TurnLedger,
 };
 
 /// A call's row.
@@ -171,6 +171,11 @@ fn columns(entry: &Entry) -> Columns<'_> {
             row = transfer("transfer ended", *at, target);
             row.reason = failure.as_deref();
         }
+        Entry::Noticed { at, what } => {
+            row.kind = "noticed";
+            row.at = Some(span(*at));
+            row.text = Some(what);
+        }
         Entry::Sound(sound) => (row.kind, row.sound) = ("sound", Some(*sound)),
         Entry::Turn(ledger) => (row.kind, row.turn) = ("turn", Some(*ledger)),
         Entry::Ended {
@@ -194,6 +199,7 @@ pub(super) fn insert(connection: &Connection, call: i64, entry: &Entry) -> rusql
     let heard = columns.sound.map(|sound| sound.heard);
     let sent = columns.sound.and_then(|sound| sound.sent);
     let round_trip = columns.sound.and_then(|sound| sound.round_trip);
+    let levels = columns.sound.and_then(|sound| sound.levels);
     let mut insert = connection.prepare_cached(
         "INSERT INTO entries VALUES (
             :call, (SELECT coalesce(max(seq), 0) + 1 FROM entries WHERE call = :call),
@@ -201,7 +207,8 @@ pub(super) fn insert(connection: &Connection, call: i64, entry: &Entry) -> rusql
             :interrupted, :article, :title, :url, :address, :confirmed, :reason, :outcome,
             :turn, :passages, :first_token, :first_clause, :first_audio, :first_packet,
             :number, :asserted_by, :diverted_from, :provider_call, :verification,
-            :mos, :loss, :jitter, :sent_mos, :sent_loss, :sent_jitter, :round_trip)",
+            :mos, :loss, :jitter, :sent_mos, :sent_loss, :sent_jitter, :round_trip,
+            :speech_dbm0, :noise_dbm0, :clipped, :silent)",
     )?;
     let written = insert.execute(named_params! {
         ":call": call,
@@ -240,6 +247,10 @@ pub(super) fn insert(connection: &Connection, call: i64, entry: &Entry) -> rusql
         ":sent_loss": sent.map(|sent| sent.loss),
         ":sent_jitter": sent.map(|sent| span(sent.jitter)),
         ":round_trip": round_trip.map(span),
+        ":speech_dbm0": levels.map(|levels| levels.speech_dbm0),
+        ":noise_dbm0": levels.map(|levels| levels.noise_dbm0),
+        ":clipped": levels.map(|levels| levels.clipped),
+        ":silent": levels.map(|levels| levels.silent),
     });
     written.map(drop)
 }
@@ -288,6 +299,10 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
             at: time(row, "at_us")?.unwrap_or_default(),
             target: row.get("title")?,
             failure: row.get("reason")?,
+        },
+        "noticed" => Entry::Noticed {
+            at: time(row, "at_us")?.unwrap_or_default(),
+            what: row.get("text")?,
         },
         "sound" => Entry::Sound(sound(row)?),
         "turn" => Entry::Turn(TurnLedger {
@@ -343,7 +358,26 @@ fn sound(row: &Row<'_>) -> rusqlite::Result<Sound> {
         heard: side("mos", "loss", "jitter_us")?.unwrap_or_default(),
         sent: side("sent_mos", "sent_loss", "sent_jitter_us")?,
         round_trip: time(row, "round_trip_us")?,
+        levels: levels(row)?,
     })
+}
+
+/// What older versions did not measure is not known.
+fn levels(row: &Row<'_>) -> rusqlite::Result<Option<Levels>> {
+    let speech: Option<f64> = row.get("speech_dbm0")?;
+    let number = |column| -> rusqlite::Result<f64> {
+        let told: Option<f64> = row.get(column)?;
+        Ok(told.unwrap_or_default())
+    };
+    let Some(speech_dbm0) = speech else {
+        return Ok(None);
+    };
+    Ok(Some(Levels {
+        speech_dbm0,
+        noise_dbm0: number("noise_dbm0")?,
+        clipped: number("clipped")?,
+        silent: number("silent")?,
+    }))
 }
 
 fn span(duration: Duration) -> i64 {

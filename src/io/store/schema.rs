@@ -13,7 +13,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One step per schema version, in order; `user_version` counts those applied. Never change one that was
 /// released: add the next.
-const MIGRATIONS: [&str; 3] = [FIRST, IDENTITY, SOUND];
+const MIGRATIONS: [&str; 4] = [FIRST, IDENTITY, SOUND, LEVELS];
 
 pub(super) const FIRST: &str = "
 CREATE TABLE calls (
@@ -91,6 +91,14 @@ ALTER TABLE entries ADD COLUMN sent_mos REAL;
 ALTER TABLE entries ADD COLUMN sent_loss REAL;
 ALTER TABLE entries ADD COLUMN sent_jitter_us INTEGER;
 ALTER TABLE entries ADD COLUMN round_trip_us INTEGER;
+";
+
+/// How loud and how clean the caller was.
+const LEVELS: &str = "
+ALTER TABLE entries ADD COLUMN speech_dbm0 REAL;
+ALTER TABLE entries ADD COLUMN noise_dbm0 REAL;
+ALTER TABLE entries ADD COLUMN clipped REAL;
+ALTER TABLE entries ADD COLUMN silent REAL;
 ";
 
 /// Opens the file with everything set; a damaged one is moved aside and begun anew.

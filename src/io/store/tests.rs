@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::io::clock;
 use crate::ticket::saga::Progress;
-use crate::ticket::{Heard, Identity, Outcome, Sound, Speaker, TurnLedger};
+use crate::ticket::{Heard, Identity, Levels, Outcome, Sound, Speaker, TurnLedger};
 
 fn id(name: &str) -> CallId {
     CallId(name.to_owned())
@@ -84,7 +84,17 @@ fn everything() -> Vec<Entry> {
             },
             sent: Some(Heard::default()),
             round_trip: Some(Duration::from_millis(48)),
+            levels: Some(Levels {
+                speech_dbm0: -21.5,
+                noise_dbm0: -61.0,
+                clipped: 0.25,
+                silent: 0.5,
+            }),
         }),
+        Entry::Noticed {
+            at: seconds(5),
+            what: "a fax machine".to_owned(),
+        },
         Entry::TransferStarted {
             at: seconds(5),
             target: "the sales team".to_owned(),

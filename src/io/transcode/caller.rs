@@ -5,12 +5,15 @@ use tokio::sync::oneshot;
 use super::{Decoder, Place, Transcoder, job};
 use crate::audio::speech_format::{SpeechFormat, linear};
 use crate::audio::{Codec, Law};
+use crate::io::attention::Attention;
 use crate::io::rings::{CallerReader, Items};
 
 /// What came of the caller, in the form that the ear takes.
 pub struct CallerAudio {
     ring: CallerReader,
     format: SpeechFormat,
+    /// With the decoder, where there is one.
+    attention: Option<Attention>,
     decoding: Option<Decoding>,
 }
 
@@ -19,9 +22,17 @@ struct Decoding {
     codec: Codec,
     place: Place,
     decoder: Option<Decoder>,
+    attention: Option<Attention>,
     /// Taken from the ring, not yet given to the pool.
     items: Items,
-    answer: Option<oneshot::Receiver<(Decoder, Vec<u8>)>>,
+    answer: Option<oneshot::Receiver<Done>>,
+}
+
+/// What the pool has done, and what it gives back.
+struct Done {
+    decoder: Decoder,
+    attention: Option<Attention>,
+    audio: Vec<u8>,
 }
 
 impl CallerAudio {
@@ -31,8 +42,19 @@ impl CallerAudio {
         Self {
             ring,
             format: SpeechFormat::G711(law),
+            attention: None,
             decoding: None,
         }
+    }
+
+    /// The same, listened to on the way.
+    #[must_use]
+    pub fn attended(mut self, attention: Attention) -> Self {
+        match &mut self.decoding {
+            Some(decoding) => decoding.attention = Some(attention),
+            None => self.attention = Some(attention),
+        }
+        self
     }
 
     /// A call in any codec.
@@ -48,12 +70,14 @@ impl CallerAudio {
             codec,
             place: transcoder.place(),
             decoder: Some(Decoder::new(codec, format.sample_rate())?),
+            attention: None,
             items: Items::default(),
             answer: None,
         };
         Ok(Self {
             ring,
             format,
+            attention: None,
             decoding: Some(decoding),
         })
     }
@@ -68,7 +92,12 @@ impl CallerAudio {
     /// Returns false when the writer is gone and nothing is left. Cancel-safe.
     pub async fn read(&mut self, frames: usize, audio: &mut Vec<u8>) -> bool {
         let Some(decoding) = &mut self.decoding else {
-            return self.ring.read(frames, audio).await;
+            let before = audio.len();
+            let more = self.ring.read(frames, audio).await;
+            if let (Some(attention), SpeechFormat::G711(law)) = (&mut self.attention, self.format) {
+                attention.hear_law(law, &audio[before..]);
+            }
+            return more;
         };
         if decoding.answer.is_none()
             && decoding.items.is_empty()
@@ -99,6 +128,7 @@ impl Decoding {
         };
         let items = core::mem::take(&mut self.items);
         let counters = self.place.counters.clone();
+        let mut attention = self.attention.take();
         let (job, answer) = job(move || {
             let mut samples = Vec::new();
             let before = decoder.undecodable();
@@ -107,7 +137,14 @@ impl Decoding {
             }
             let after = decoder.undecodable();
             counters.count_undecodable(after - before);
-            (decoder, linear(&samples))
+            if let Some(attention) = &mut attention {
+                attention.hear_wide(&samples);
+            }
+            Done {
+                decoder,
+                attention,
+                audio: linear(&samples),
+            }
         });
         permit.send(job);
         self.answer = Some(answer);
@@ -120,9 +157,10 @@ impl Decoding {
         };
         let done = answer.await;
         self.answer = None;
-        if let Ok((decoder, decoded)) = done {
-            self.decoder = Some(decoder); // or it broke, and a new one goes on
-            audio.extend_from_slice(&decoded);
+        if let Ok(done) = done {
+            self.decoder = Some(done.decoder); // or it broke, and a new one goes on
+            self.attention = done.attention;
+            audio.extend_from_slice(&done.audio);
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
-use crate::ticket::Identity;
+use crate::ticket::{Identity, Levels};
 
 fn line(at: u64, speaker: Speaker, text: &str, interrupted: bool) -> Entry {
     Entry::Line {
@@ -238,4 +238,34 @@ fn what_the_network_tells_of_the_caller_is_shown() {
 fn nothing_invisible_is_left() {
     let hidden = "a\u{61C}b\u{AD}c\u{202E}d\u{E0041}e\u{2066}f\u{FFF9}g\u{3164}h\r\ni\u{85}j";
     assert_eq!(clean(hidden, 100), "abcdefgh i j");
+}
+
+#[test]
+fn what_was_heard_beside_words_is_shown() {
+    let mut record = with_identity(Identity::default());
+    let noticed = |what: &str| Entry::Noticed {
+        at: Duration::from_secs(9),
+        what: what.to_owned(),
+    };
+    let levels = Levels {
+        speech_dbm0: -48.0,
+        silent: 0.4,
+        ..Levels::default()
+    };
+    let sound = Sound {
+        levels: Some(levels),
+        ..Sound::default()
+    };
+    let entries = [
+        noticed("a fax machine"),
+        noticed("a fax machine"),
+        Entry::Sound(sound),
+    ];
+    let end = record.entries.len() - usize::from(record.is_ended());
+    for entry in entries.into_iter().rev() {
+        record.entries.insert(end, entry);
+    }
+    let text = text(&call_id(), &record);
+    assert!(text.contains("Noticed: a fax machine\n"), "{text}");
+    assert!(text.contains("hardly audible"), "{text}");
 }

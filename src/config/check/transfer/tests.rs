@@ -108,3 +108,39 @@ fn targets_that_make_no_sense() {
     let twice = "name = \"Sales\"\nuri = \"sip:1@192.0.2.1\"\n[[transfer.target]]\nname = \"sales\"\nuri = \"sip:2@192.0.2.1\"";
     refused(twice, "name", "second");
 }
+
+/// What is wrong with these keys of `[calls]`, beside a target called "the fax".
+fn of_fax(calls: &str) -> Vec<String> {
+    let target = "[[transfer.target]]\nname = \"the fax\"\nuri = \"sip:209@192.0.2.1\"\n";
+    let text = format!("{BASE}[calls]\n{calls}\n{target}");
+    let problems = Config::parse("t", &text).map_err(|error| error.problems);
+    let problems = problems.err().unwrap_or_default();
+    let found = problems
+        .iter()
+        .map(|problem| format!("{} {}", problem.key, problem.what));
+    found.collect()
+}
+
+#[test]
+fn fax_goes_to_a_target_that_there_is() {
+    for right in [
+        "",
+        "on_fax = \"refuse\"",
+        "on_fax = \"ignore\"",
+        "on_fax = \"transfer\"\nfax_target = \"the fax\"",
+    ] {
+        assert!(of_fax(right).is_empty(), "{right}: {:?}", of_fax(right));
+    }
+    for (wrong, word) in [
+        ("on_fax = \"transfer\"", "with whom"),
+        ("on_fax = \"transfer\"\nfax_target = \"fax\"", "`fax`"),
+        ("fax_target = \"the fax\"", "no use"),
+        ("on_fax = \"ignore\"\nfax_target = \"the fax\"", "no use"),
+    ] {
+        let found = of_fax(wrong);
+        assert!(
+            found.len() == 1 && found[0].contains("calls.fax_target") && found[0].contains(word),
+            "{wrong}: {found:?}"
+        );
+    }
+}
