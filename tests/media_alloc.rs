@@ -79,6 +79,7 @@ fn stream(socket: &UdpSocket) -> Stream {
         send_payload_type: 0,
         receive_payload_type: 0,
         telephone_event: Some((101, 101)),
+        comfort_noise: None,
         ptime_ms: 20,
         remote: Some(socket.local_addr().expect("it is bound")),
         remote_rtcp: None,

@@ -11,6 +11,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::audio::comfort_noise::{Description, Noise};
 use crate::audio::{Codec, FRAME_SAMPLES, Law, level};
 
 use super::opus_packet;
@@ -35,6 +36,8 @@ pub struct JitterBuffer {
     ring: Ring,
     packets: Packets,
     concealment: Concealment,
+    /// What the far end's silence sounds like, where it has said so.
+    noise: Noise,
     /// What of this tick has not been given yet.
     window: Option<Window>,
     /// How far packets that cannot be cut have been given, which may be beyond what is read.
@@ -138,6 +141,7 @@ impl JitterBuffer {
             ring: Ring::new(),
             packets: Packets::new(),
             concealment: Concealment::new(law(codec)),
+            noise: Noise::new(NOISE_SEED),
             window: None,
             given: 0,
             missed: FADED,
@@ -155,6 +159,7 @@ impl JitterBuffer {
         self.playout.restart(codec);
         self.clear();
         self.concealment.restart(law(codec));
+        self.noise.reset();
         self.window = None;
         self.given = 0;
         self.missed = FADED;
@@ -190,9 +195,14 @@ impl JitterBuffer {
     }
 
     /// Takes the far end's word that it is silent from now on (RFC 3389): nothing that follows is a loss.
-    pub fn handle_silence(&mut self) {
+    /// What it tells of its silence is what silence sounds like from now on; of no bytes it sounds like nothing.
+    pub fn handle_silence(&mut self, description: &[u8]) {
         self.suppressed = true;
         self.unsettled = 0;
+        match Description::read(description) {
+            Some(description) => self.noise.describe(&description),
+            None => self.noise.reset(),
+        }
     }
 
     /// A packet that had come before is only counted.
@@ -367,6 +377,8 @@ fn law(codec: Codec) -> Law {
     codec.law().unwrap_or(Law::Mu)
 }
 
+/// Any noise is as good as another.
+const NOISE_SEED: u32 = 0x9E37_79B9;
 /// The longest payload taken: 180 ms of G.711.
 const MAX_PAYLOAD: usize = 1440;
 /// Frames until what is made up has faded, and silence begins.

@@ -203,7 +203,7 @@ impl Session {
                 }
             }
             Kind::ComfortNoise if matches!(order, Order::Newest { .. }) => {
-                self.buffer.handle_silence();
+                self.buffer.handle_silence(packet.payload);
             }
             Kind::ComfortNoise => {}
         }

@@ -16,6 +16,8 @@ pub(super) enum Format {
     Audio(Codec),
     /// Named telephone events, at this clock rate.
     TelephoneEvent(u32),
+    /// Comfort noise (RFC 3389).
+    ComfortNoise,
 }
 
 impl Format {
@@ -34,17 +36,19 @@ impl Format {
             ("PCMA", 8_000, false) => Some(Self::Audio(Codec::PCMA)),
             ("G722", 8_000, false) => Some(Self::Audio(Codec::G722)),
             ("OPUS", 48_000, true) => Some(Self::Audio(Codec::Opus)),
+            ("CN", 8_000, false) => Some(Self::ComfortNoise),
             ("TELEPHONE-EVENT", 8_000 | 48_000, false) => Some(Self::TelephoneEvent(clock)),
             _ => None,
         }
     }
 
-    /// Payload types 0, 8 and 9 need no `a=rtpmap` (RFC 3551 §6).
+    /// Payload types 0, 8, 9 and 13 need no `a=rtpmap` (RFC 3551 §6).
     fn assigned(payload_type: u8) -> Option<Self> {
         match payload_type {
             0 => Some(Self::Audio(Codec::PCMU)),
             8 => Some(Self::Audio(Codec::PCMA)),
             9 => Some(Self::Audio(Codec::G722)),
+            13 => Some(Self::ComfortNoise),
             _ => None,
         }
     }
@@ -56,6 +60,7 @@ impl Format {
             Self::Audio(Codec::PCMA) => "PCMA/8000",
             Self::Audio(Codec::G722) => "G722/8000",
             Self::Audio(Codec::Opus) => "opus/48000/2",
+            Self::ComfortNoise => "CN/8000",
             Self::TelephoneEvent(clock) => return format!("telephone-event/{clock}"),
         };
         name.to_owned()
@@ -66,7 +71,7 @@ impl Format {
         match self {
             Self::TelephoneEvent(_) => Some(events),
             Self::Audio(Codec::Opus) => Some(OPUS),
-            Self::Audio(Codec::G711(_) | Codec::G722) => None,
+            Self::Audio(Codec::G711(_) | Codec::G722) | Self::ComfortNoise => None,
         }
     }
 
@@ -100,6 +105,13 @@ impl Media {
     pub(super) fn telephone_event(&self, codec: Codec) -> Option<(u8, u32)> {
         let at = |clock| Some((self.payload_type(Format::TelephoneEvent(clock))?, clock));
         at(codec.clock_rate()).or_else(|| at(8_000))
+    }
+
+    /// The payload type of the comfort noise that goes with a codec: of the one clock it has, and not with Opus, which
+    /// has its own (RFC 3389 §4).
+    pub(super) fn comfort_noise(&self, codec: Codec) -> Option<u8> {
+        let fits = codec != Codec::Opus;
+        fits.then(|| self.payload_type(Format::ComfortNoise))?
     }
 
     /// The value of an attribute that begins with a payload type (`a=rtpmap:`, `a=fmtp:`).

@@ -61,6 +61,8 @@ pub struct Negotiated {
     pub receive_payload_type: u8,
     /// telephone-event payload types (send, receive), when both sides have it.
     pub telephone_event: Option<(u8, u8)>,
+    /// Payload types of comfort noise (send, receive), when both sides have it.
+    pub comfort_noise: Option<(u8, u8)>,
     /// Milliseconds of audio in each packet we send: 10 to 60, a multiple of 10.
     pub ptime_ms: u16,
     /// Where to send RTP; `None` when the peer has put the stream on hold with 0.0.0.0, or names a host instead

@@ -69,11 +69,13 @@ pub fn answer(
         theirs.answered_with(local.srtp.answering_key(suite, key))
     });
     let event = offered.telephone_event(codec);
+    let noise = offered.comfort_noise(codec);
     let negotiated = Negotiated {
         codec,
         send_payload_type: payload_type,
         receive_payload_type: payload_type,
         telephone_event: event.map(|(number, _)| (number, number)),
+        comfort_noise: noise.map(|number| (number, number)),
         ptime_ms: offered.packet_ms(codec),
         remote: remote(offer, offered),
         remote_rtcp: remote_rtcp(offer, offered),
@@ -87,6 +89,7 @@ pub fn answer(
     };
     let mut formats = vec![(payload_type, Format::Audio(codec))];
     formats.extend(event.map(|(number, clock)| (number, Format::TelephoneEvent(clock))));
+    formats.extend(noise.map(|number| (number, Format::ComfortNoise)));
     let events = match event.and_then(|(number, _)| offered.of_format("fmtp", number)) {
         Some(DTMF_AND_FLASH) => DTMF_AND_FLASH,
         _ => DTMF,
@@ -150,7 +153,7 @@ pub fn conclude(
         .audio_formats()
         .find_map(|(number, format)| match format {
             Format::Audio(codec) => Some((codec, number, ours.payload_type(format)?)),
-            Format::TelephoneEvent(_) => None,
+            Format::TelephoneEvent(_) | Format::ComfortNoise => None,
         })
         .ok_or_else(|| NoCommonCodec::Codec(names(theirs)))?;
     let event = theirs.telephone_event(codec).and_then(|(send, clock)| {
@@ -162,6 +165,7 @@ pub fn conclude(
         send_payload_type: send,
         receive_payload_type: receive,
         telephone_event: event,
+        comfort_noise: theirs.comfort_noise(codec).zip(ours.comfort_noise(codec)),
         ptime_ms: theirs.packet_ms(codec),
         remote: remote(answer, theirs),
         remote_rtcp: remote_rtcp(answer, theirs),
@@ -187,7 +191,7 @@ fn choose(offer: &SessionDescription, local: &Local) -> Result<(usize, u8, Codec
             .audio_formats()
             .filter_map(|(number, format)| match format {
                 Format::Audio(codec) => Some((local.rank(codec)?, number, codec)),
-                Format::TelephoneEvent(_) => None,
+                Format::TelephoneEvent(_) | Format::ComfortNoise => None,
             });
         let chosen = common.min_by_key(|(rank, ..)| *rank); // the first of equals
         if let Some((_, payload_type, codec)) = chosen {

@@ -80,6 +80,7 @@ fn session(start: Instant) -> Session {
         send_payload_type: 0,
         receive_payload_type: 0,
         telephone_event: None,
+        comfort_noise: None,
         ptime_ms: 20,
         remote: Some(far()),
         remote_rtcp: None,

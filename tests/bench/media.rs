@@ -44,6 +44,7 @@ pub(super) fn stream(remote: SocketAddr) -> Stream {
         send_payload_type: 0,
         receive_payload_type: 0,
         telephone_event: None,
+        comfort_noise: None,
         ptime_ms: 20,
         remote: Some(remote),
         remote_rtcp: None,

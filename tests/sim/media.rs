@@ -29,6 +29,7 @@ impl End {
             send_payload_type: 8,
             receive_payload_type: 8,
             telephone_event: None,
+            comfort_noise: None,
             ptime_ms: 20,
             remote: Some(there),
             remote_rtcp: Some(SocketAddr::new(there.ip(), 4_001)),

@@ -16,6 +16,7 @@ impl From<&Negotiated> for Stream {
             send_payload_type: negotiated.send_payload_type,
             receive_payload_type: negotiated.receive_payload_type,
             telephone_event: negotiated.telephone_event,
+            comfort_noise: negotiated.comfort_noise,
             ptime_ms: negotiated.ptime_ms,
             remote: negotiated.remote,
             remote_rtcp: negotiated.remote_rtcp,

@@ -44,6 +44,7 @@ fn negotiated(law: Law, remote: SocketAddr) -> Negotiated {
         send_payload_type: if law == Law::Mu { 0 } else { 8 },
         receive_payload_type: if law == Law::Mu { 0 } else { 8 },
         telephone_event: Some((101, 101)),
+        comfort_noise: None,
         ptime_ms: 20,
         remote: Some(remote),
         remote_rtcp: None,

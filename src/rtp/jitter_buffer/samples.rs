@@ -1,7 +1,8 @@
 //! A frame of a codec that may be cut anywhere: G.711 and G.722.
 
 use super::{
-    Codec, Content, FADED, FRAME_SAMPLES, JitterBuffer, Move, Played, law, level, stretch,
+    Codec, Content, FADED, FRAME_SAMPLES, JitterBuffer, Law, Move, Noise, Played, law, level,
+    stretch,
 };
 
 impl JitterBuffer {
@@ -75,7 +76,7 @@ impl JitterBuffer {
                 Played::Concealed
             }
             Codec::G711(law) => {
-                frame.fill(law.silence());
+                be_silent(&mut self.noise, law, frame);
                 self.concealment.remember(frame);
                 Played::Silence
             }
@@ -148,7 +149,7 @@ impl JitterBuffer {
                     self.concealment.make_up(law, before, part);
                     made_up = true;
                 } else {
-                    part.fill(law.silence());
+                    be_silent(&mut self.noise, law, part);
                 }
             }
             at += length;
@@ -199,6 +200,21 @@ impl JitterBuffer {
             Played::Audio
         } else {
             Played::Silence
+        }
+    }
+}
+
+/// What silence sounds like: as the far end described it, or like nothing.
+fn be_silent(noise: &mut Noise, law: Law, part: &mut [u8]) {
+    if !noise.is_described() {
+        return part.fill(law.silence());
+    }
+    let mut samples = [0; FRAME_SAMPLES];
+    for codes in part.chunks_mut(FRAME_SAMPLES) {
+        let samples = &mut samples[..codes.len()];
+        noise.fill(samples);
+        for (code, sample) in codes.iter_mut().zip(samples) {
+            *code = law.encode(*sample);
         }
     }
 }

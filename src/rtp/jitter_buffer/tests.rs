@@ -263,7 +263,7 @@ fn who_says_that_he_is_silent_is_not_made_up() {
         line.play();
     }
     assert_eq!(line.play().0, Played::Audio, "the last that waited");
-    line.buffer.handle_silence();
+    line.buffer.handle_silence(&[]);
     assert_eq!(line.play(), (Played::Silence, 0xFF));
 }
 

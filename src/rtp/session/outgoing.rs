@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::audio::comfort_noise::Description;
 use crate::audio::{Codec, FRAME_SAMPLES, Law};
 use crate::rtp::jitter_buffer::JitterBuffer;
 use crate::rtp::sender::Sender;
@@ -35,6 +36,10 @@ pub(super) struct Sending {
     /// The packet that begins where `pending` does is the first of a talkspurt.
     marked: bool,
     talking: bool,
+    /// Ticks in a row in which nobody spoke.
+    silent: u32,
+    /// Our silence is to be described in this tick.
+    describes: bool,
     /// Nothing was sent in the last tick.
     paused: bool,
     echo: Echo,
@@ -60,6 +65,8 @@ impl Sending {
             pending_len: 0,
             marked: false,
             talking: false,
+            silent: 0,
+            describes: false,
             paused: true,
             echo: Echo::default(),
         }
@@ -69,6 +76,13 @@ impl Sending {
         let due = self.sender.clock();
         self.sender.advance(stream.codec.frame_ticks());
         self.key = None;
+        self.describes = false;
+        let speaks = !matches!(outgoing, Outgoing::Comfort);
+        self.silent = if speaks {
+            0
+        } else {
+            self.silent.saturating_add(1)
+        };
         if !stream.sends || stream.remote.is_none() {
             self.pause();
             return;
@@ -86,6 +100,10 @@ impl Sending {
                 self.start_packet(!self.talking);
                 self.talking = true;
                 self.push(audio, stream.codec, audio_law);
+            }
+            Outgoing::Comfort if stream.comfort_noise.is_some() && self.silent > HANGOVER => {
+                self.pause();
+                self.describes = (self.silent - HANGOVER) % DESCRIBED_EACH == 1;
             }
             Outgoing::Comfort => {
                 self.start_packet(false);
@@ -167,6 +185,16 @@ impl Sending {
             return self
                 .sender
                 .write(payload_type, marker, timestamp, &payload, buffer);
+        }
+        if core::mem::take(&mut self.describes) {
+            let (payload_type, _) = stream.comfort_noise?;
+            let timestamp = self.sender.clock().wrapping_sub(stream.codec.frame_ticks());
+            let mut payload = [0; 1];
+            let length = Description::white(OUR_SILENCE).write(&mut payload);
+            let payload = &payload[..length];
+            return self
+                .sender
+                .write(payload_type, false, timestamp, payload, buffer);
         }
         let (length, ticks) = if stream.codec == Codec::Opus {
             (self.pending_len.max(1), stream.codec.frame_ticks())
@@ -301,5 +329,11 @@ const PENDING: usize = 640;
 const ECHO_CREDIT_FRAMES: u32 = 4;
 /// 200 ms: an echo that lags further sends two packets in a tick.
 const ECHO_DEEP_FRAMES: u32 = 10;
+/// 200 ms of silence are sent as such, so that no pause between two words is a pause of the stream.
+const HANGOVER: u32 = 10;
+/// A second: a late listener, a lost packet and a firewall are served by one more (RFC 3389 §5).
+const DESCRIBED_EACH: u32 = 50;
+/// Faint room noise in -dBov: what a far end makes of it says that the line is alive.
+const OUR_SILENCE: u8 = 75;
 /// Ten seconds.
 const KEEPALIVE_TICKS: u32 = 500;

@@ -16,6 +16,8 @@ pub struct Stream {
     pub receive_payload_type: u8,
     /// telephone-event payload types (send, receive).
     pub telephone_event: Option<(u8, u8)>,
+    /// Payload types of comfort noise (send, receive): with it our silence is told and not sent (RFC 3389).
+    pub comfort_noise: Option<(u8, u8)>,
     /// Milliseconds of audio in each packet we send; taken as 10 to 60. Opus goes in packets of 20.
     pub ptime_ms: u16,
     /// Where the far end wants RTP; `None` on hold.

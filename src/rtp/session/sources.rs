@@ -32,7 +32,8 @@ impl Session {
         } else if Some(payload_type) == event {
             Some(Kind::Event)
         } else {
-            (payload_type == COMFORT_NOISE).then_some(Kind::ComfortNoise)
+            let noise = self.stream.comfort_noise.map(|(_, receive)| receive);
+            (payload_type == noise.unwrap_or(COMFORT_NOISE)).then_some(Kind::ComfortNoise)
         }
     }
 
@@ -94,7 +95,7 @@ impl Session {
     }
 }
 
-/// Static payload type of comfort noise (RFC 3389); its colour is ignored, its life is not.
+/// Static payload type of comfort noise (RFC 3389), which some send unasked.
 const COMFORT_NOISE: u8 = 13;
 /// A source silent for so long gives way to another at once, or may begin anew at any number.
 const SOURCE_SILENT: Duration = Duration::from_millis(200);

@@ -10,6 +10,7 @@ use crate::rtp::packet::MAX_PACKET;
 mod codecs;
 mod control;
 mod echo;
+mod silence;
 
 use echo::echo_settings;
 
@@ -30,6 +31,7 @@ fn stream() -> Stream {
         send_payload_type: 0,
         receive_payload_type: 0,
         telephone_event: Some((101, 96)),
+        comfort_noise: None,
         ptime_ms: 20,
         remote: Some(far()),
         remote_rtcp: Some(address(1, 4001)),

@@ -51,6 +51,7 @@ fn an_ordinary_offer_is_answered_exactly() {
         send_payload_type: 8,
         receive_payload_type: 8,
         telephone_event: Some((101, 101)),
+        comfort_noise: None,
         ptime_ms: 30,
         remote: Some(address("198.51.100.7:4000")),
         remote_rtcp: Some(address("198.51.100.7:4001")),
@@ -113,6 +114,34 @@ fn telephone_events_need_an_offer_of_them() {
     // Events alone are no call.
     let events = audio("101", "a=rtpmap:101 telephone-event/8000\r\n");
     assert!(answer_fails(&events));
+}
+
+#[test]
+fn rfc_3389_4_comfort_noise_needs_an_offer_of_it() {
+    for (offer, number) in [
+        (audio("0 13", ""), 13),
+        (audio("0 13 101", "a=rtpmap:13 CN/8000\r\n"), 13),
+        (audio("8 98", "a=rtpmap:98 cn/8000\r\n"), 98),
+    ] {
+        let (answer, negotiated) = taken(&offer);
+        assert_eq!(negotiated.comfort_noise, Some((number, number)));
+        assert_eq!(answer.media[0].formats.last(), Some(&number.to_string()));
+        let mapped = format!("{number} CN/8000");
+        let mapped = answer
+            .to_string()
+            .contains(&format!("a=rtpmap:{mapped}\r\n"));
+        assert!(mapped, "{answer}");
+    }
+    let (answer, negotiated) = taken(&audio("0", ""));
+    assert_eq!(negotiated.comfort_noise, None);
+    assert_eq!(answer.media[0].formats, ["0"]);
+    assert!(!offer(&local()).to_string().contains("CN/8000"));
+    // Noise alone is no call, and Opus has its own.
+    assert!(answer_fails(&audio("13", "")));
+    let opus = audio("111 13", "a=rtpmap:111 opus/48000/2\r\n");
+    let (answer, negotiated) = self::answer(&opus, &wide()).expect("a common codec");
+    assert_eq!(negotiated.comfort_noise, None);
+    assert_eq!(answer.media[0].formats, ["111"]);
 }
 
 /// Wideband first.
@@ -413,6 +442,7 @@ fn our_offer_is_exact_and_concluded_by_its_answer() {
         send_payload_type: 8,
         receive_payload_type: 8,
         telephone_event: Some((96, 101)),
+        comfort_noise: None,
         ptime_ms: 40,
         remote: Some(address("198.51.100.7:4000")),
         remote_rtcp: Some(address("198.51.100.7:4001")),

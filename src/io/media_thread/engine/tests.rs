@@ -22,6 +22,7 @@ fn call(id: u64) -> (Box<Call>, UdpSocket) {
         send_payload_type: 0,
         receive_payload_type: 0,
         telephone_event: None,
+        comfort_noise: None,
         ptime_ms: 20,
         remote: Some(far.local_addr().unwrap()),
         remote_rtcp: None,

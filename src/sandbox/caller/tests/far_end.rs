@@ -290,6 +290,7 @@ impl Answering {
                         send_payload_type: agreed.send_payload_type,
                         receive_payload_type: agreed.receive_payload_type,
                         telephone_event: agreed.telephone_event,
+                        comfort_noise: None,
                         ptime_ms: agreed.ptime_ms,
                         remote: agreed.remote,
                         remote_rtcp: None,
