@@ -420,7 +420,7 @@ const CALLING: Act = Sound(Event::Tone(Tone::FaxCalling));
 #[test]
 fn a_fax_machine_is_connected_at_any_moment_and_told_nothing() {
     for script in [
-        vec![Pause(3 * SECOND), CALLING],
+        vec![Hear(GREETING), Pause(3 * SECOND), CALLING],
         vec![Hear(GREETING), Say("When are you open?"), CALLING],
         asks(&[CALLING]),
     ] {
@@ -454,7 +454,7 @@ fn a_fax_machine_that_is_not_connected_is_hung_up_on() {
 #[test]
 fn a_fax_machine_is_refused_while_anything_goes_on() {
     for script in [
-        vec![Pause(3 * SECOND), CALLING],
+        vec![Hear(GREETING), Pause(3 * SECOND), CALLING],
         vec![Hear(GREETING), Say("When are you open?"), CALLING],
         asks(&[CALLING]),
     ] {
