@@ -114,6 +114,15 @@ fn transfer<'a>(kind: &'static str, at: Duration, target: &'a str) -> Columns<'a
     }
 }
 
+fn noticed(at: Duration, what: &str) -> Columns<'_> {
+    Columns {
+        kind: "noticed",
+        at: Some(span(at)),
+        text: Some(what),
+        ..Columns::default()
+    }
+}
+
 fn columns(entry: &Entry) -> Columns<'_> {
     let mut row = Columns::default();
     match entry {
@@ -142,8 +151,7 @@ fn columns(entry: &Entry) -> Columns<'_> {
         } => {
             row.kind = "line";
             row.at = Some(span(*at));
-            row.speaker = Some(speaker_name(*speaker));
-            row.text = Some(text);
+            (row.speaker, row.text) = (Some(speaker_name(*speaker)), Some(&**text));
             row.interrupted = Some(*interrupted);
         }
         Entry::Cited {
@@ -152,13 +160,10 @@ fn columns(entry: &Entry) -> Columns<'_> {
             url,
         } => {
             row.kind = "cited";
-            row.article = Some(article);
-            row.title = Some(title);
-            row.url = Some(url);
+            (row.article, row.title, row.url) = (Some(&**article), Some(&**title), Some(&**url));
         }
         Entry::Email { address, confirmed } => {
-            row.kind = "email";
-            row.address = Some(address);
+            (row.kind, row.address) = ("email", Some(&**address));
             row.confirmed = Some(*confirmed);
         }
         Entry::Escalated { reason } => (row.kind, row.reason) = ("escalated", Some(&**reason)),
@@ -171,11 +176,7 @@ fn columns(entry: &Entry) -> Columns<'_> {
             row = transfer("transfer ended", *at, target);
             row.reason = failure.as_deref();
         }
-        Entry::Noticed { at, what } => {
-            row.kind = "noticed";
-            row.at = Some(span(*at));
-            row.text = Some(what);
-        }
+        Entry::Noticed { at, what } => row = noticed(*at, what),
         Entry::Sound(sound) => (row.kind, row.sound) = ("sound", Some(*sound)),
         Entry::Turn(ledger) => (row.kind, row.turn) = ("turn", Some(*ledger)),
         Entry::Ended {
