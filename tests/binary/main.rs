@@ -25,6 +25,7 @@ mod secure;
 mod secure_phones;
 mod sipp;
 mod soak;
+mod sounds;
 mod stun;
 mod tls;
 mod torture;
