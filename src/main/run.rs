@@ -1,5 +1,6 @@
 //! `ringwell run`.
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -8,8 +9,9 @@ use ringwell::config::{Config, Environment, Secrets};
 
 use crate::{EX_CONFIG, Failure, Place};
 
-/// Threads of the control plane: one call in trouble does not hold up the others' signalling.
-const WORKERS: usize = 2;
+/// Threads for the calls' tasks beside the main thread, which carries the signalling: two, so that one call in trouble
+/// does not hold up the others; one where there is one processor, where a second would only be woken beside it.
+const WORKERS_MAX: usize = 2;
 
 /// Threads for searches and names, which block: more than one processor can use, since a name may take seconds.
 /// What comes beyond waits. Each costs a stack and an arena of the allocator for the time after it, too.
@@ -31,8 +33,9 @@ impl Run {
         for warning in config.warnings() {
             log::warn!("{warning}");
         }
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKERS)
+            .worker_threads(processors.min(WORKERS_MAX))
             .max_blocking_threads(BLOCKING_MAX)
             .enable_all()
             .build()

@@ -134,7 +134,7 @@ fn a_law_over_tcp_and_the_chat_dialect_serve_as_well() {
     let target = format!("{};transport=tcp", lab.uri("assistant"));
     let script = "wait until it stops; say how do i reset my password?; wait for forgot password; \
                   wait until it stops; say goodbye; wait for hang up";
-    let output = std::process::Command::new(lab::RINGWELL)
+    let output = std::process::Command::new(&*lab::RINGWELL)
         .args([
             "call", &target, "--script", script, "--json", "--codec", "pcma",
         ])

@@ -84,7 +84,7 @@ pub fn extension(lab: &Lab, name: &str, user: &str, password: &str, transport: &
 /// A call to a user of Kamailio, and its report.
 pub fn call(lab: &Lab, kamailio: &Kamailio, user: &str, script: &str) -> Value {
     let target = format!("sip:{user}@{}:5060", kamailio.ip);
-    let output = Command::new(RINGWELL)
+    let output = Command::new(&*RINGWELL)
         .args(["call", &target, "--script", script, "--json"])
         .args(["--local", &lab.neighbour(20).to_string()])
         .output()

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -14,8 +15,10 @@ use ringwell::io::clock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The binary under test.
-pub const RINGWELL: &str = env!("CARGO_BIN_EXE_ringwell");
+/// The binary under test; the environment's `RINGWELL` names another build.
+pub static RINGWELL: LazyLock<String> = LazyLock::new(|| {
+    std::env::var("RINGWELL").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ringwell").to_owned())
+});
 
 /// The port of the stand-in cloud.
 const CLOUD_PORT: u16 = 8900;
@@ -126,7 +129,7 @@ impl Lab {
     ) -> Self {
         let cloud = format!("{ip}:{CLOUD_PORT}");
         let sandbox = Process::start(
-            RINGWELL,
+            &RINGWELL,
             &["sandbox", "--listen", &cloud],
             &dir.path().join("sandbox.log"),
         );
@@ -171,7 +174,7 @@ impl Lab {
             "--state",
             state.to_str().expect("a path in UTF-8"),
         ];
-        self.gateway = Some(Process::start(RINGWELL, &arguments, &log));
+        self.gateway = Some(Process::start(&RINGWELL, &arguments, &log));
         let ready = wait(Duration::from_secs(20), || self.try_status());
         assert!(
             ready.is_some(),
@@ -316,7 +319,7 @@ impl Lab {
 
     /// The command of such a call.
     pub fn caller(&self, user: &str, script: &str) -> Command {
-        let mut command = Command::new(RINGWELL);
+        let mut command = Command::new(&*RINGWELL);
         command.args(["call", &self.uri(user), "--script", script, "--json"]);
         command.args(["--local", &self.ip.to_string()]);
         command

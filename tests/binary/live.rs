@@ -16,7 +16,7 @@ fn check(lab: &Lab, peers: &[String]) -> (Option<i32>, String) {
 }
 
 fn check_file(config: &str, peers: &[String]) -> (Option<i32>, String) {
-    let mut command = Command::new(RINGWELL);
+    let mut command = Command::new(&*RINGWELL);
     command.args(["check", "--live", "--config", config]);
     for peer in peers {
         command.args(["--peer", peer]);

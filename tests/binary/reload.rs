@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A caller from another address of the laboratory.
 fn from_neighbour(lab: &Lab, host: u8, script: &str) -> Command {
-    let mut command = Command::new(RINGWELL);
+    let mut command = Command::new(&*RINGWELL);
     command.args(["call", &lab.uri("tone"), "--script", script, "--json"]);
     command.args(["--local", &lab.neighbour(host).to_string()]);
     command

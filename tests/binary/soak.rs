@@ -7,6 +7,7 @@ mod caller;
 
 use std::time::Duration;
 
+use ringwell::io::clock;
 use serde_json::Value;
 
 use crate::lab::{Lab, wait};
@@ -21,6 +22,13 @@ const RATE: u32 = 100;
 /// Memory may grow by this for each call on average, over the second half of a long run: less than
 /// any object of a call, more than the noise of an allocator.
 const SLOPE_MAX_BYTES: f64 = 24.0;
+
+/// From so many calls on a run is long: memory is judged, and connections to the services that idle in the pool
+/// are waited for, which a short run finds as it left them.
+const LONG: usize = 20_000;
+
+/// Longer than the pool of connections keeps an idle one.
+const POOL_IDLE: Duration = Duration::from_secs(250);
 
 /// What must be the same before and after.
 fn held(lab: &Lab) -> Vec<(String, Value)> {
@@ -63,14 +71,14 @@ fn nothing_is_left_of_calls_however_they_end() {
     // The first calls make what stays: pages, prepared statements, connections to the services. Without
     // a vanished peer among them they are forgotten after 32 s.
     caller.place_brief(100);
-    at_rest(&lab);
+    at_rest(&lab, calls);
     let before = held(&lab);
     let mut sizes = Vec::new();
     while caller.placed() < calls + 100 {
         caller.place(calls.div_ceil(20));
         sizes.push((caller.placed(), resident_kib(&lab)));
     }
-    at_rest(&lab);
+    at_rest(&lab, calls);
     let after = wait(Duration::from_secs(20), || {
         Some(held(&lab)).filter(|now| *now == before)
     });
@@ -81,7 +89,7 @@ fn nothing_is_left_of_calls_however_they_end() {
         "{calls} calls: {:?}; resident KiB by calls: {sizes:?}",
         caller.endings()
     );
-    if calls >= 20_000 {
+    if calls >= LONG {
         let slope = slope(&sizes[sizes.len() / 2..]) * 1024.0;
         println!("{slope:.1} bytes a call");
         assert!(
@@ -92,7 +100,7 @@ fn nothing_is_left_of_calls_however_they_end() {
 }
 
 /// Until nothing of any call is left: at most 32 s without an ACK, and 32 s without an answer to BYE.
-fn at_rest(lab: &Lab) {
+fn at_rest(lab: &Lab, calls: usize) {
     lab.until("everything is at rest", Duration::from_secs(120), |lab| {
         let status = lab.status();
         let transactions = status["transactions"].as_object()?.values();
@@ -102,6 +110,17 @@ fn at_rest(lab: &Lab) {
         (busy == 0 && calls == 0 && ports == 0).then_some(())
     });
     lab.outbox_is_empty(Duration::from_secs(60));
+    if calls >= LONG {
+        let (mut last, mut since) = (held(lab), clock::now());
+        let quiet = wait(POOL_IDLE * 3, || {
+            let now = held(lab);
+            if now != last {
+                (last, since) = (now, clock::now());
+            }
+            (clock::now() - since > POOL_IDLE).then_some(())
+        });
+        assert!(quiet.is_some(), "what is held goes on changing: {last:?}");
+    }
 }
 
 /// Least squares: KiB for each call.

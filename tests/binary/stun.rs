@@ -95,7 +95,7 @@ fn serve(
 }
 
 fn said(arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(RINGWELL).args(arguments).output();
+    let output = Command::new(&*RINGWELL).args(arguments).output();
     let output = output.expect("the binary runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     (output.status.code(), text)

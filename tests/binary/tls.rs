@@ -32,7 +32,7 @@ pub fn write_certificates(folder: &Path, ip: Ipv4Addr) {
 pub fn caller(lab: &Lab, transport: &str, script: &str) -> Command {
     let port = if transport == "tls" { 5061 } else { 5060 };
     let uri = format!("sip:echo@{}:{port};transport={transport}", lab.ip);
-    let mut command = Command::new(RINGWELL);
+    let mut command = Command::new(&*RINGWELL);
     command.args(["call", &uri, "--script", script, "--json"]);
     command.args(["--local", &lab.ip.to_string(), "--ca"]);
     command.arg(lab.dir.path().join("ca.pem"));

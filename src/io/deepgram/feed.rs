@@ -66,6 +66,8 @@ impl Feed {
     pub(super) fn chunk(&mut self) -> Bytes {
         let length = self.pending.len().min(self.chunk_bytes());
         let chunk: Vec<u8> = self.pending.drain(..length).collect();
+        let chunk_bytes = self.chunk_bytes();
+        give_back(&mut self.pending, chunk_bytes);
         self.total += chunk.len() as u64;
         self.sent.extend(&chunk);
         cap(&mut self.sent, MAX_SENT_SECONDS * self.format.byte_rate());
@@ -79,6 +81,8 @@ impl Feed {
             done - done % (self.format.byte_rate() as u64 / u64::from(self.format.sample_rate()));
         let open = usize::try_from(self.total.saturating_sub(whole)).unwrap_or(usize::MAX);
         cap(&mut self.sent, open);
+        let chunk_bytes = self.chunk_bytes();
+        give_back(&mut self.sent, chunk_bytes);
     }
 
     /// A new connection begins: what was sent but not transcribed waits again.
@@ -89,6 +93,14 @@ impl Feed {
         self.total = 0;
         let most = MAX_PENDING_SECONDS * self.format.byte_rate();
         cap(&mut self.pending, most)
+    }
+}
+
+/// Gives back the room of a time when more waited: while a connection was opened, two seconds of it.
+fn give_back(audio: &mut VecDeque<u8>, chunk: usize) {
+    let needed = audio.len() + 4 * chunk;
+    if audio.capacity() > 2 * needed {
+        audio.shrink_to(needed);
     }
 }
 

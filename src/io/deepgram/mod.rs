@@ -10,7 +10,7 @@ mod turn;
 pub mod wire;
 
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -95,6 +95,13 @@ impl Timer {
     /// Resolves when the time has come, and again at once until restarted. Cancel-safe.
     async fn elapsed(&mut self) {
         self.sleep.as_mut().await;
+    }
+}
+
+/// Waits until a moment that mostly is past: a timer that is kept would wake its task each time for nothing.
+async fn until(at: Instant) {
+    if clock::now() < at {
+        tokio::time::sleep_until(at.into()).await;
     }
 }
 

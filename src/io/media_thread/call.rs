@@ -1,6 +1,7 @@
 //! One call on the media thread: its session, its sockets, its rings.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::task::Waker;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
@@ -133,14 +134,15 @@ impl Call {
         }
     }
 
-    /// One tick: says what is to be said, hands over what was heard. `ideal` is when it should happen.
+    /// One tick: says what is to be said, hands over what was heard. `ideal` is when it should happen. Gives who is
+    /// to be woken, since what was heard is enough for it.
     pub(super) fn tick(
         &mut self,
         buffer: &mut [u8],
         counters: &MediaCounters,
         now: Instant,
         ideal: Instant,
-    ) {
+    ) -> Option<Waker> {
         let mut progress = Progress::default();
         let mut frame = [0; FRAME_SAMPLES];
         let outgoing = match &mut self.source {
@@ -178,6 +180,10 @@ impl Call {
         if let Some(event) = self.watch.tick(now) {
             self.tell(event, counters);
         }
+        match &self.source {
+            Source::Bridge { caller, .. } => caller.waiting(),
+            Source::Relay(_) | Source::Echo | Source::Tone(_) | Source::Looped(_) => None,
+        }
     }
 
     /// Gives on what was heard.
@@ -186,7 +192,7 @@ impl Call {
         match &mut self.source {
             Source::Bridge { caller, .. } => {
                 while let Some(received) = self.session.poll_frame(buffer, now) {
-                    caller.push_item(item(codec, &received, buffer));
+                    caller.add(item(codec, &received, buffer));
                 }
             }
             Source::Relay(end) => {

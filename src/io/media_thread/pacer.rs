@@ -71,6 +71,11 @@ impl Pacer {
         (phase, self.start + STEP * self.steps)
     }
 
+    /// How many times all phases have passed.
+    pub(super) fn round(&self) -> u64 {
+        u64::from(self.steps) / PHASES as u64
+    }
+
     /// The phase of the next period.
     pub(super) fn next_phase(&self) -> usize {
         (self.steps as usize + 1) % PHASES

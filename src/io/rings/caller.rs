@@ -6,7 +6,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use futures_util::task::AtomicWaker;
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
@@ -101,15 +101,27 @@ impl CallerWriter {
 
     /// Adds an item and wakes the reader when it has as much as it asked for.
     pub fn push_item(&mut self, item: Item<'_>) {
+        self.add(item);
+        if let Some(waker) = self.waiting() {
+            waker.wake();
+        }
+    }
+
+    /// Adds an item and leaves the waking to the caller.
+    pub fn add(&mut self, item: Item<'_>) {
         if self.put(item) {
             self.shared.items.fetch_add(1, Ordering::Release);
         } else {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        let waiting = self.shared.items.load(Ordering::Relaxed);
-        if waiting >= self.shared.wanted.load(Ordering::Acquire) {
-            self.shared.waker.wake();
-        }
+    }
+
+    /// Who waits and has as much as it asked for. It must be woken.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Waker> {
+        let items = self.shared.items.load(Ordering::Relaxed);
+        let enough = items >= self.shared.wanted.load(Ordering::Acquire);
+        enough.then(|| self.shared.waker.take()).flatten()
     }
 
     /// Writes head and body, or nothing.

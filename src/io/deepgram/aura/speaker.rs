@@ -24,9 +24,11 @@ use crate::io::transcode::{AgentAudio, Spoken};
 use crate::io::websocket::Received;
 use crate::ticket::CallId;
 
-/// Frames rendered ahead of the ring: four seconds, so that the next utterance is ready when one ends. When full
-/// the connection is not read and the next utterance waits; nothing is dropped. A kept prompt is taken whole.
-const AHEAD: usize = 200;
+/// Frames rendered ahead of the ring: two seconds, so that the next utterance is ready when one ends. When full
+/// the connection is not read, kept prompts and the next utterance wait; nothing is dropped.
+const AHEAD: usize = 100;
+/// Frames taken of a kept prompt at once.
+const SLICE: usize = 25;
 /// How often an idle connection is pinged, well within the service's minute.
 const PING: Duration = Duration::from_secs(20);
 /// How long the service may take to confirm a Clear before the connection is given up.
@@ -136,7 +138,8 @@ impl Speaker {
             matches!(&self.active, Some(active) if matches!(active.source, Source::Waiting));
         let clearing = matches!(self.link, Link::Clearing(_));
         let up = matches!(self.link, Link::Up(_));
-        let late = clearing || (room && self.active.is_some() && !waiting);
+        let kept = self.active.as_ref().is_some_and(Active::is_kept);
+        let late = clearing || (room && self.active.is_some() && !waiting && !kept);
         let idle = self.active.is_none();
         tokio::select! {
             biased;
@@ -218,15 +221,16 @@ impl Speaker {
             && let Some(audio) = self.shared.prompts.get(text, self.agent.format())
         {
             self.count(&self.shared.counters.prompts);
-            self.active = Some(active);
-            return self.whole(&audio).await;
+            let source = self.kept(audio);
+            self.active = Some(Active { source, ..active });
+            return;
         }
         if let Some(failure) = self.still_failed() {
             let prompt = matches!(active.say.speech, Speech::Prompt(_));
             if prompt {
-                self.active = Some(active);
-                let apology = prompt_cache::apology(self.agent.format());
-                return self.whole(&apology).await;
+                let source = self.kept(prompt_cache::apology(self.agent.format()));
+                self.active = Some(Active { source, ..active });
+                return;
             }
             let utterance = Some(active.say.utterance);
             return self.tell(VoiceEvent::Failed(utterance, failure)).await;
@@ -234,7 +238,7 @@ impl Speaker {
         let wordless = pieces(active.say.speech.text()).is_empty();
         self.active = Some(active);
         if wordless {
-            return self.whole(&[]).await;
+            return self.complete().await;
         }
         self.advance().await;
     }
@@ -252,10 +256,8 @@ impl Speaker {
         self.failed.as_ref().map(|(failure, _)| failure.clone())
     }
 
-    /// Speaks audio that is all there.
-    async fn whole(&mut self, audio: &[u8]) {
-        self.audio(audio).await;
-        self.complete().await;
+    fn kept(&self, audio: Bytes) -> Source {
+        Source::Kept(audio, SLICE * self.agent.format().frame_bytes())
     }
 
     /// Starts the utterance at hand if what it needs is there.
@@ -314,7 +316,8 @@ impl Speaker {
             }
             LinkEvent::Opened(Err(failure)) => {
                 self.link = Link::Down;
-                if self.active.is_some() || !self.ready {
+                let wanted = |active: &Active| !active.is_kept();
+                if self.active.as_ref().is_some_and(wanted) || !self.ready {
                     self.fail(failure).await;
                 }
             }
@@ -428,6 +431,9 @@ impl Speaker {
 
     /// Makes ready for the wire what was spoken.
     async fn take(&mut self, spoken: Vec<Spoken>) {
+        if self.frames.capacity() == 0 {
+            self.frames.reserve_exact(AHEAD + SLICE);
+        }
         self.frames.extend(self.agent.encode(spoken).await);
     }
 
@@ -478,7 +484,7 @@ impl Speaker {
         if !matches!(self.link, Link::Opening(_)) {
             self.link = Link::Down;
         }
-        let given_up = self.active.take();
+        let given_up = self.active.take_if(|active| !active.is_kept());
         self.failed = Some((failure.clone(), clock::now()));
         let utterance = given_up.as_ref().map(|active| active.say.utterance);
         self.tell(VoiceEvent::Failed(utterance, failure)).await;

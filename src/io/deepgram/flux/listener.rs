@@ -13,7 +13,7 @@ use crate::io::clock;
 use crate::io::deepgram::feed::{CHUNK_FRAMES, Feed};
 use crate::io::deepgram::turn::Turns;
 use crate::io::deepgram::wire::{Control, Listen};
-use crate::io::deepgram::{Timer, jittered};
+use crate::io::deepgram::{Timer, jittered, until};
 use crate::io::tls::Tls;
 use crate::io::transcode::CallerAudio;
 use crate::io::websocket::{self, Received, Socket, Target};
@@ -190,7 +190,7 @@ impl Listener {
         let stall = self.shared.settings.patience.stall;
         let mut silence = Timer::after(silent);
         let mut gap = Timer::after(Duration::ZERO);
-        let mut pace = Timer::after(Duration::ZERO);
+        let mut next = clock::now();
         let mut hanging = Timer::after(HANGING);
         loop {
             let ready = self.feed.ready();
@@ -201,7 +201,7 @@ impl Listener {
                 received = socket.receive() => Event::Received(received),
                 () = silence.elapsed() => Event::Silent,
                 () = hanging.elapsed(), if hangs => Event::Hanging,
-                () = pace.elapsed(), if ready => Event::Send,
+                () = until(next), if ready => Event::Send,
                 more = hear(&mut self.caller, &mut self.feed, &self.shared.counters) => Event::Audio(more),
                 () = gap.elapsed(), if !ready => Event::Gap,
             };
@@ -217,7 +217,7 @@ impl Listener {
                     self.report(heard).await
                 }
                 Event::Send => {
-                    pace.restart(PACE);
+                    next = clock::now() + PACE;
                     self.send(socket).await
                 }
                 Event::Audio(true) => {
