@@ -12,6 +12,7 @@ use ringwell::conversation::UtteranceId;
 use ringwell::io::clock;
 use ringwell::io::media_socket::{self, PortPool};
 use ringwell::io::media_thread::{CallMedia, EVENTS, MediaThread, Mode, Settings};
+use ringwell::io::recording;
 use ringwell::io::rings::{self, AgentFrame, Frame};
 use ringwell::io::srtp::Srtp;
 use ringwell::rtp::packet::Packet;
@@ -103,6 +104,9 @@ fn a_running_stream_allocates_nothing() {
     let (events, _receiver) = tokio::sync::mpsc::channel(EVENTS);
     let (caller, _reader) = rings::caller_ring();
     let (mut writer, agent, _playout) = rings::agent_ring();
+    let (tap, recorded) = recording::tap();
+    recorded.switch().record(); // nobody reads it: a full ring is among what is seen
+    let mut tap = Some(tap);
     let mut fars = Vec::new();
     let mut modes = vec![Mode::Tone, Mode::Bridge { caller, agent }];
     modes.extend((0..BATCH).map(|_| Mode::Echo)); // several in each turn of the thread
@@ -124,6 +128,7 @@ fn a_running_stream_allocates_nothing() {
             ports,
             session,
             crypto: None,
+            tap: tap.take_if(|_| matches!(mode, Mode::Bridge { .. })),
             mode,
             events: events.clone(),
         });

@@ -91,6 +91,7 @@ impl Call {
             (Kind::Assistant, settled) => settled,
             (Kind::Echo | Kind::Tone, _) => Outcome::Answered,
         };
+        self.conclude_recording(now);
         self.ended = true;
         self.conversation.handle(conversation::Input::HungUp, now);
         while let Some(command) = self.conversation.poll_command() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::SecondLeg;
+use super::{RecordingAct, RecordingNews, SecondLeg};
 use crate::audio::analysis;
 use crate::conversation::{
     Failure, Heard, Passage, ReplyEvent, ReplyId, ReplyRequest, Service, Speech, UtteranceId,
@@ -61,6 +61,10 @@ pub enum Input {
     NoSecondLeg(String),
     /// From the endpoint, for the second leg.
     SecondSip(session::Input),
+    /// The target has pressed a key.
+    SecondDigit(char),
+    /// Answer to [`RecordingAct::Begin`], or what became of it.
+    Recording(RecordingNews),
     /// No RTP from the target for the configured time.
     SecondMediaTimeout,
     /// The daemon stops: end politely.
@@ -88,6 +92,8 @@ pub enum Command {
     Ask(ReplyRequest),
     /// Drop a reply.
     CancelReply(ReplyId),
+    /// Do this with the recording of the call.
+    Recording(RecordingAct),
     /// Keep this fact durably.
     Record(Entry),
     /// Find a way to call the target of this name; answered by [`Input::SecondLeg`] or [`Input::NoSecondLeg`].

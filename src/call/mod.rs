@@ -25,15 +25,18 @@ use crate::ticket::Entry;
 mod arrival;
 mod ending;
 mod interface;
+mod recording;
 mod second_leg;
 mod sounds;
 mod transfer;
 
 pub use interface::{Command, Input, Kind};
+pub use recording::{Recording, RecordingAct, RecordingNews};
 pub use second_leg::SecondLeg;
 pub use sounds::{FAX, Fax};
 pub use transfer::{Mode, Target};
 
+use recording::Stage;
 use second_leg::{Ringing, Second};
 use sounds::Sounds;
 use transfer::Transfer;
@@ -51,6 +54,8 @@ pub struct Settings {
     pub diagnostic_max: Duration,
     /// How far the line's word about callers goes.
     pub trust: Trust,
+    /// How the call is recorded, if it is.
+    pub recording: Option<Recording>,
     /// Whom the caller may be connected with, by the names the conversation knows.
     pub targets: Vec<Target>,
     /// What becomes of a fax machine that calls.
@@ -93,6 +98,8 @@ pub struct Call {
     referred: bool,
     /// Whom the caller was connected with.
     reached: Option<String>,
+    recording: Option<Recording>,
+    stage: Stage,
     ear: Readiness,
     voice: Readiness,
     state: State,
@@ -170,6 +177,8 @@ impl Call {
             ringing: Ringing::default(),
             referred: false,
             reached: None,
+            recording: settings.recording,
+            stage: Stage::new(kind, settings.recording),
             ear: Readiness::Awaited,
             voice: Readiness::Awaited,
             state: State::Ringing,
@@ -196,6 +205,8 @@ impl Call {
             (State::Ended, _) => {}
             (_, Input::EarReady) => self.ear = Readiness::Settled,
             (_, Input::VoiceReady) => self.voice = Readiness::Settled,
+            (_, Input::SecondDigit(key)) => self.on_second_digit(key, now),
+            (_, Input::Recording(news)) => self.on_recording_news(news, now),
             (_, Input::MediaTimeout) => self.on_media_timeout(now),
             (_, Input::SecondMediaTimeout) => self.on_second_media_timeout(now),
             (_, Input::Noticed(event)) => self.on_noticed(event, now),
@@ -341,6 +352,8 @@ impl Call {
             | Input::SecondMediaTimeout
             | Input::Digit(_)
             | Input::Noticed(_)
+            | Input::SecondDigit(_)
+            | Input::Recording(_)
             | Input::Drain
             | Input::Kill(_) => return,
         };
@@ -399,6 +412,7 @@ impl Call {
     /// The codec and where to send: at the INVITE, with the ACK of a late answer, or with a re-INVITE.
     fn on_negotiated(&mut self, negotiated: Negotiated, now: Instant) {
         let first = self.negotiated.replace(negotiated.clone()).is_none();
+        self.on_codec(negotiated.codec, now);
         if first && self.kind == Kind::Assistant {
             self.push(Command::OpenServices(negotiated.clone()));
         }
@@ -428,6 +442,7 @@ impl Call {
             Said::Ask(request) => Command::Ask(request),
             Said::CancelReply(id) => Command::CancelReply(id),
             Said::Record(entry) => Command::Record(entry),
+            Said::RecordCall(allowed) => return self.record_call(allowed, now),
             Said::Transfer(name) => return self.transfer(&name, now),
             Said::CancelTransfer => {
                 let reason = "the call goes on without it".to_owned();
@@ -440,6 +455,10 @@ impl Call {
 
     fn push(&mut self, command: Command) {
         self.commands.push_back(command);
+    }
+
+    fn is_answered(&self) -> bool {
+        matches!(self.state, State::Answered | State::Talking)
     }
 
     fn since_start(&self, now: Instant) -> Duration {

@@ -163,7 +163,10 @@ impl Call {
                     self.open_second_leg(name, true);
                 }
                 Act::Refer { replaces } => self.refer(refer_to, replaces, now),
-                Act::Join => self.push(Command::Join),
+                Act::Join => {
+                    self.leave_recording(now);
+                    self.push(Command::Join);
+                }
                 Act::HangUpTarget(reason) => self.hang_up_second(&reason, now),
                 Act::HangUpCaller(reason) => self.hang_up(&reason, now),
                 Act::Reached => self.on_reached(name, now),

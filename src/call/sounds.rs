@@ -87,7 +87,11 @@ impl Call {
         }
     }
 
+    /// A key of the caller's: for the recording, or for the conversation.
     fn tell_key(&mut self, key: char, now: Instant) {
+        if self.takes_pause_key(key, now) {
+            return;
+        }
         self.conversation
             .handle(conversation::Input::Digit(key), now);
     }

@@ -4,12 +4,12 @@ use bytes::Bytes;
 
 use super::*;
 use crate::audio::Codec;
-use crate::conversation::{Failure, Heard};
+use crate::conversation::{Failure, Heard, Speech};
 use crate::sdp::Local;
 use crate::sip::Transport;
 use crate::sip::message::{self, Message, Uri};
 use crate::sip::transaction::Timing;
-use crate::ticket::{CallId, CallRecord, Identity, Outcome, TicketPolicy, draft};
+use crate::ticket::{CallId, CallRecord, Identity, Outcome, RecordingStep, TicketPolicy, draft};
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
                      m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
@@ -73,6 +73,7 @@ fn settings() -> Settings {
             identity: false,
             country: None,
         },
+        recording: None,
         targets: Vec::new(),
         fax: Fax::Refuse,
     }
@@ -80,6 +81,10 @@ fn settings() -> Settings {
 
 impl Bench {
     fn new(kind: Kind, offer: &str) -> Self {
+        Self::with(settings(), kind, offer)
+    }
+
+    fn with(settings: Settings, kind: Kind, offer: &str) -> Self {
         let now = crate::io::clock::now();
         let arrival = Arrival {
             kind,
@@ -88,7 +93,7 @@ impl Bench {
             flow: flow(),
             at: UNIX_EPOCH,
         };
-        let call = Call::incoming(arrival, settings(), Random::new([1, 2]), now);
+        let call = Call::incoming(arrival, settings, Random::new([1, 2]), now);
         let mut bench = Self {
             now,
             call,
@@ -476,4 +481,50 @@ fn a_hold_silences_the_assistant_and_nothing_ends_it() {
     }
     bench.pass(2_000);
     assert_eq!(bench.count("Speak"), 2);
+}
+
+/// A call on a line that speaks wideband, too, and records.
+fn recorded(offer: &str) -> Bench {
+    let mut settings = settings();
+    settings.session.local_media.codecs.insert(0, Codec::G722);
+    settings.recording = Some(Recording::default());
+    let conversation = conversation::Settings {
+        recording: Some(conversation::Recording { refuse_key: None }),
+        ..conversation::Settings::default()
+    };
+    settings.conversation = Arc::new(conversation);
+    let mut bench = Bench::with(settings, Kind::Assistant, offer);
+    bench.handle(Input::EarReady);
+    bench.handle(Input::VoiceReady);
+    bench.ack("");
+    bench.pass(1_000);
+    bench
+}
+
+impl Bench {
+    /// What is said, and what is noted of the recording.
+    fn told(&self) -> (Vec<String>, Vec<RecordingStep>) {
+        let said = self.commands.iter().filter_map(|it| match it {
+            Command::Speak(_, Speech::Prompt(text)) => Some(text.clone()),
+            _ => None,
+        });
+        let noted = self.commands.iter().filter_map(|it| match it {
+            Command::Record(Entry::Recording { step, .. }) => Some(step.clone()),
+            _ => None,
+        });
+        (said.collect(), noted.collect())
+    }
+}
+
+#[test]
+fn a_wideband_call_is_not_recorded_and_nobody_is_told_that_it_were() {
+    let (said, noted) = recorded(OFFER).told();
+    assert!(said[0].contains("is recorded"), "{said:?}");
+    assert!(noted.is_empty(), "{noted:?}");
+    let wideband = OFFER.replace("RTP/AVP 0", "RTP/AVP 9 0");
+    assert_ne!(wideband, OFFER);
+    let (said, noted) = recorded(&wideband).told();
+    assert!(!said.is_empty() && said.iter().all(|text| !text.contains("is recorded")));
+    let reason = "calls in G722 are not recorded".to_owned();
+    assert_eq!(noted, [RecordingStep::Failed(reason)]);
 }

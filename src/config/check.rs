@@ -8,6 +8,7 @@ use super::error::Finding;
 use super::{Config, Effort};
 
 mod lines;
+mod recording;
 mod services;
 mod transfer;
 
@@ -67,6 +68,7 @@ pub(super) fn problems(config: &Config) -> Vec<Finding> {
     calls_and_media(config, &mut findings);
     services::check(config, &mut findings);
     transfer::check(config, &mut findings);
+    recording::check(config, &mut findings);
     appliance(config, &mut findings);
     findings.0
 }
@@ -291,6 +293,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
                 .to_owned(),
         );
     }
+    recording::warnings(config, &mut warnings);
     warnings
 }
 

@@ -15,6 +15,7 @@ mod error;
 mod guard;
 mod line;
 mod locate;
+mod recording;
 mod secrets;
 mod services;
 mod stun_server;
@@ -27,6 +28,7 @@ pub use emergency::{EMERGENCY_NUMBERS, is_emergency};
 pub use error::{ConfigError, Problem};
 pub use guard::Guard;
 pub use line::{Codec, Line, LineKind, LineSrtp, LineTransport, Peer, Reliable};
+pub use recording::{Consent, Recording};
 pub use secrets::{Environment, SecretError, SecretString, Secrets};
 pub use services::{
     Assistant, Dialect, Ear, EarProvider, Effort, Helpdesk, HelpdeskKind, Knowledge, Model,
@@ -78,6 +80,9 @@ pub struct Config {
     /// Whom a caller may be connected with.
     #[serde(default)]
     pub transfer: Transfer,
+    /// Whether calls are recorded.
+    #[serde(default)]
+    pub recording: Recording,
     /// What has to last.
     #[serde(default)]
     pub state: State,

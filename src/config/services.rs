@@ -401,6 +401,14 @@ pub struct Prompts {
     pub transfer_failed: Option<String>,
     /// The person was not reached: shall somebody call back?
     pub transfer_offer: Option<String>,
+    /// The call is recorded; holds `{key}`.
+    pub recording: Option<String>,
+    /// The caller refused that.
+    pub recording_refused: Option<String>,
+    /// The recording is paused.
+    pub recording_paused: Option<String>,
+    /// It goes on.
+    pub recording_resumed: Option<String>,
 }
 
 impl Prompts {
@@ -430,6 +438,10 @@ impl Prompts {
             ("transfer_no_answer", &self.transfer_no_answer),
             ("transfer_failed", &self.transfer_failed),
             ("transfer_offer", &self.transfer_offer),
+            ("recording", &self.recording),
+            ("recording_refused", &self.recording_refused),
+            ("recording_paused", &self.recording_paused),
+            ("recording_resumed", &self.recording_resumed),
         ]
         .into_iter()
         .filter_map(|(name, text)| Some((name, text.as_deref()?)))

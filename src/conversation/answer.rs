@@ -131,6 +131,7 @@ impl Conversation {
     pub(super) fn ask(&mut self, text: &str, now: Instant) {
         self.turn.begin(now);
         let query = self.turn.query(text);
+        self.withhold_open();
         self.push(Command::Search(query));
         self.timers
             .arm(Timer::Search, now + self.settings.timing.search);

@@ -25,6 +25,7 @@ impl Conversation {
         let agrees = self.lets_connect(transcript);
         !parting
             && !agrees
+            && !self.mouth.has_notice()
             && barge_in::judge(transcript, &self.mouth.echo(now)) == Verdict::Interruption
     }
 
@@ -49,9 +50,10 @@ impl Conversation {
         if let Some((since, words)) = self.caller.take()
             && !phrases::is_backchannel(&words)
         {
-            let line = self.transcript.caller(words.trim(), since);
+            let line = self.caller_line(words.trim(), since);
             self.push(Command::Record(line));
             self.turn.leave_open(&words);
+            self.withhold_open();
         }
     }
 }

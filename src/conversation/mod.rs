@@ -10,9 +10,11 @@ mod clause;
 mod email_capture;
 mod floor;
 mod hold;
+mod keys;
 mod no_input;
 mod phrases;
 mod presence;
+mod recording;
 mod script;
 pub mod settings;
 mod spoken_email;
@@ -22,7 +24,7 @@ pub mod transfer;
 pub mod turn;
 mod utterance;
 
-pub use settings::{Prompts, Settings, Timing, prompts};
+pub use settings::{Prompts, Recording, Settings, Timing, prompts};
 pub use transfer::{Destination, Unreached};
 pub use turn::Conversation;
 
@@ -224,6 +226,10 @@ pub enum Input {
     Held(bool),
     /// Something was noticed of the caller without the ear.
     Presence(Presence),
+    /// This call cannot be recorded: say nothing of recordings.
+    Unrecordable,
+    /// The recording is paused, or goes on: say so.
+    RecordingPaused(bool),
     /// A service is lost for this call. Prompts of the cache are still played without a voice.
     Failed(Service, Failure),
     /// Somebody outside has the caller connected with this person (not our own [`Command::Transfer`]).
@@ -254,6 +260,9 @@ pub enum Command {
     Ask(ReplyRequest),
     /// Drop the reply; nothing more of it is wanted.
     CancelReply(ReplyId),
+    /// Record the call from here on: the caller was told of it. Or, with false, not any more, and keep nothing:
+    /// the caller refused.
+    RecordCall(bool),
     /// Keep this fact.
     Record(crate::ticket::Entry),
     /// Connect the caller with this destination (its announcement has been played to the end); answered by

@@ -153,6 +153,14 @@ pub(super) fn asks_for_person(text: &str) -> bool {
     words.len() <= 3 || any_in(&words, CONNECTING)
 }
 
+/// The caller does not want the call recorded: a few words with a recording and a refusal in them.
+pub(super) fn refuses_recording(text: &str) -> bool {
+    let words = words(text);
+    let recording = ["record", "recorded", "recording", "recordings"];
+    let refusal = ["not", "don't", "dont", "no", "stop", "without", "refuse"];
+    words.len() <= 12 && any_in(&words, &recording) && any_in(&words, &refusal)
+}
+
 /// The caller does not want to give what was asked for.
 pub(super) fn declines(text: &str) -> bool {
     let words = words(text);

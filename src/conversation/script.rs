@@ -19,7 +19,10 @@ impl Conversation {
     pub(super) fn greet(&mut self, now: Instant) {
         match self.lost.take() {
             Some((service, failure)) => self.fail(service, &failure, now),
-            None => self.say_prompt(|prompts| &prompts.greeting, now),
+            None => {
+                self.announce_recording(now);
+                self.say_prompt(|prompts| &prompts.greeting, now);
+            }
         }
     }
 

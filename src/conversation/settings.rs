@@ -17,8 +17,17 @@ pub struct Settings {
     pub destinations: Vec<Destination>,
     /// Ask for the caller's e-mail address when a person is to call back.
     pub ask_email: bool,
+    /// The call is recorded once the caller was told of it; `None`: nothing is said of recordings.
+    pub recording: Option<Recording>,
     /// How fast the voice speaks, until its own audio has told it.
     pub characters_per_second: f64,
+}
+
+/// What a caller may do about a recording, besides refusing it in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// The key that refuses it.
+    pub refuse_key: Option<char>,
 }
 
 /// Fixed texts. Each is rendered once and cached, but for the two with `{email}` in them; `transfer` has
@@ -53,6 +62,10 @@ pub struct Prompts {
     pub transfer_no_answer: String,
     pub transfer_failed: String,
     pub transfer_offer: String,
+    pub recording: String,
+    pub recording_refused: String,
+    pub recording_paused: String,
+    pub recording_resumed: String,
 }
 
 /// Waiting times.
@@ -128,6 +141,10 @@ impl Default for Prompts {
             transfer_no_answer: text(include_str!("../../config/prompts/transfer_no_answer.txt")),
             transfer_failed: text(include_str!("../../config/prompts/transfer_failed.txt")),
             transfer_offer: text(include_str!("../../config/prompts/transfer_offer.txt")),
+            recording: text(include_str!("../../config/prompts/recording.txt")),
+            recording_refused: text(include_str!("../../config/prompts/recording_refused.txt")),
+            recording_paused: text(include_str!("../../config/prompts/recording_paused.txt")),
+            recording_resumed: text(include_str!("../../config/prompts/recording_resumed.txt")),
         }
     }
 }
@@ -142,6 +159,7 @@ impl Default for Settings {
             timing: Timing::default(),
             destinations: Vec::new(),
             ask_email: true,
+            recording: None,
             characters_per_second: 15.0,
         }
     }
@@ -179,8 +197,17 @@ pub fn prompts(settings: &Settings) -> Vec<String> {
     let announcements = settings.destinations.iter().map(|it| &it.announcement);
     let connecting = connecting.into_iter().chain(announcements);
     let connecting = connecting.filter(|_| !settings.destinations.is_empty());
+    let recording = [
+        &prompts.recording,
+        &prompts.recording_refused,
+        &prompts.recording_paused,
+        &prompts.recording_resumed,
+    ];
+    let recording = recording
+        .into_iter()
+        .filter(|_| settings.recording.is_some());
     let mut texts: Vec<String> = Vec::new();
-    for text in all.into_iter().chain(connecting) {
+    for text in all.into_iter().chain(connecting).chain(recording) {
         if !text.is_empty() && !texts.contains(text) {
             texts.push(text.clone());
         }

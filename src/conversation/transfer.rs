@@ -172,9 +172,10 @@ impl Conversation {
     pub(super) fn noted_while_connecting(&mut self, text: &str, since: Instant) -> bool {
         let under_way = matches!(&self.state, State::Connecting(it) if it.under_way);
         if under_way && !phrases::is_hesitation(text) {
-            let line = self.transcript.caller(text, since);
+            let line = self.caller_line(text, since);
             self.push(Command::Record(line));
             self.turn.leave_open(text);
+            self.withhold_open();
         }
         under_way
     }

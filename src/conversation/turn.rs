@@ -27,6 +27,7 @@ use super::floor::early_answer;
 use super::hold::Hold;
 use super::no_input::NoInput;
 use super::presence::Felt;
+use super::recording::Disclosure;
 use super::settings::{Prompts, Settings};
 use super::timer::{Timer, Timers};
 use super::transcript::Transcript;
@@ -55,6 +56,7 @@ pub struct Conversation {
     /// How the call came out, where something has settled that.
     pub(super) outcome: Option<Outcome>,
     pub(super) hold: Hold,
+    pub(super) recording: Disclosure,
     /// Since when the caller has been speaking, and the words so far.
     pub(super) caller: Option<(Instant, String)>,
     /// Since when nothing of what matters could be heard on our turn, and whether "one moment" was said.
@@ -114,6 +116,7 @@ impl Conversation {
             lost: None,
             outcome: None,
             hold: Hold::default(),
+            recording: Disclosure::default(),
             caller: None,
             silence: None,
             commands: VecDeque::new(),
@@ -139,6 +142,7 @@ impl Conversation {
             }
             Input::Played(id) => {
                 let said = self.mouth.handle_played(id, now);
+                self.allow_recording(&said);
                 self.record(said);
             }
             Input::Stopped(position) => {
@@ -149,6 +153,8 @@ impl Conversation {
             Input::Digit(digit) => self.on_digit(digit, now),
             Input::Held(held) => self.on_held(held, now),
             Input::Presence(presence) => self.on_presence(presence, now),
+            Input::Unrecordable => self.on_unrecordable(),
+            Input::RecordingPaused(paused) => self.on_recording_paused(paused, now),
             Input::Failed(service, failure) if self.postpones(service, &failure) => {}
             Input::Failed(service, failure) => self.fail(service, &failure, now),
             Input::Connecting(name) => self.on_connecting(name),
@@ -275,6 +281,9 @@ impl Conversation {
         if self.noted_while_connecting(text, since) {
             return;
         }
+        if self.refuses_recording(text, since, now) {
+            return;
+        }
         if self.is_our_turn() {
             let early = self.answers_early(text, now);
             if text.is_empty() || !(early || self.takes_floor(text, now)) {
@@ -293,7 +302,7 @@ impl Conversation {
             return;
         }
         self.last_words = text.to_owned();
-        let line = self.transcript.caller(text, since);
+        let line = self.caller_line(text, since);
         self.push(Command::Record(line));
         self.no_input.understood();
         if self.goes_along(text) {
@@ -320,36 +329,6 @@ impl Conversation {
         }
         let since_end = self.turn.since_end(now);
         self.turn.ledger.first_audio = self.turn.ledger.first_audio.or(since_end);
-    }
-
-    fn on_digit(&mut self, digit: char, now: Instant) {
-        match (&self.state, digit) {
-            (State::Idle | State::Connecting(_) | State::Closing(_) | State::Over, _) => {}
-            (State::Capturing(_), '0' | '1' | '2') => {
-                self.stop_speaking();
-                let caller = match digit {
-                    '1' => Caller::Yes,
-                    '2' => Caller::No,
-                    _ => Caller::Skips,
-                };
-                self.on_capture(caller, now);
-            }
-            (State::Offering, '2') => {
-                self.stop_speaking();
-                self.go_on(now);
-            }
-            (State::Offering, '1') => {
-                self.stop_speaking();
-                self.escalate("the caller asked for a person by key", now);
-            }
-            (_, '0') => {
-                self.stop_speaking();
-                self.cancel_answer();
-                self.timers.disarm(Timer::LeadIn);
-                self.want_person("", "the caller asked for a person by key", now);
-            }
-            _ => {}
-        }
     }
 
     fn on_model_stalled(&mut self, now: Instant) {

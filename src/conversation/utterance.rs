@@ -25,6 +25,8 @@ pub(super) enum Purpose {
     Answer,
     /// "One moment".
     Filler,
+    /// That the call is recorded; nothing but a refusal interrupts it.
+    Notice,
     /// Everything else.
     Script,
 }
@@ -222,6 +224,12 @@ impl Mouth {
     /// Why an utterance is said, if it is not over.
     pub(super) fn purpose(&mut self, id: UtteranceId) -> Option<Purpose> {
         self.find(id).map(|utterance| utterance.purpose)
+    }
+
+    /// The caller has still to hear that the call is recorded.
+    pub(super) fn has_notice(&self) -> bool {
+        let mut queue = self.queue.iter();
+        queue.any(|utterance| utterance.purpose == Purpose::Notice)
     }
 
     /// Nothing is being said, and nothing is to be.

@@ -12,7 +12,9 @@ use tokio::sync::mpsc;
 
 mod facts;
 
-use super::legs::{MediaLeg, ModelLeg, SearchLeg, SecondLeg, SpeechEvent, SpeechLegs};
+use super::legs::{
+    MediaLeg, ModelLeg, RecordingLeg, SearchLeg, SecondLeg, SpeechEvent, SpeechLegs,
+};
 use super::lines::Line;
 use super::metrics::Counter;
 use super::second_leg::{Ask, Way};
@@ -25,6 +27,7 @@ use crate::io::deepgram::aura::VoiceEvent;
 use crate::io::deepgram::flux::EarEvent;
 use crate::io::media_socket::MediaPorts;
 use crate::io::media_thread::MediaEvent;
+use crate::io::recording::RecordingEvent;
 use crate::sdp::Negotiated;
 use crate::sip::message::{Method, Request, StatusCode};
 use crate::sip::session::{self, Output};
@@ -59,6 +62,7 @@ pub(crate) struct CallTask {
     media: MediaLeg,
     second: SecondLeg,
     speech: SpeechLegs,
+    recording: RecordingLeg,
     model: ModelLeg,
     search: SearchLeg,
     /// Answers to commands that are known at once.
@@ -75,6 +79,7 @@ enum Event {
     Speech(SpeechEvent),
     Media(MediaEvent),
     SecondMedia(MediaEvent),
+    Recording(RecordingEvent),
     Reply(ReplyEvent),
     Found(Vec<crate::conversation::Passage>),
     Due,
@@ -109,6 +114,7 @@ impl CallTask {
             media: MediaLeg::new(session, ports, kind),
             second: SecondLeg::default(),
             speech: SpeechLegs::default(),
+            recording: RecordingLeg::default(),
             model: ModelLeg::default(),
             search: SearchLeg::default(),
             answers: VecDeque::new(),
@@ -188,6 +194,7 @@ impl CallTask {
             event = self.media.event() => Event::Media(event),
             event = self.second.event() => Event::SecondMedia(event),
             event = self.speech.event() => Event::Speech(event),
+            event = self.recording.event() => Event::Recording(event),
             event = self.model.event() => Event::Reply(event),
             passages = self.search.result() => Event::Found(passages),
             () = timer => Event::Due,
@@ -214,7 +221,9 @@ impl CallTask {
                 metrics.count(Counter::MediaTimeouts);
                 Input::SecondMediaTimeout
             }
+            Event::SecondMedia(MediaEvent::Digit(key)) => Input::SecondDigit(key),
             Event::SecondMedia(_) => return None,
+            Event::Recording(event) => Input::Recording(RecordingLeg::understand(&self.id, event)),
             Event::Speech(event) => return self.on_speech(event),
             Event::Reply(event) => {
                 if let ReplyEvent::Failed(_) = &event {
@@ -333,6 +342,7 @@ impl CallTask {
                 let _ = self.outputs.send((self.session, output)).await;
             }
             Command::OpenServices(negotiated) => {
+                self.media.tap(self.recording.tap(&self.services));
                 self.open_speech(&negotiated);
                 self.services.model.warm();
             }
@@ -352,6 +362,7 @@ impl CallTask {
             Command::Search(question) => self.search.start(&self.services, question),
             Command::Ask(request) => self.model.ask(&self.services, &self.id, request),
             Command::CancelReply(reply) => self.model.cancel(reply),
+            Command::Recording(act) => self.recording.act(&self.services, &self.id, act),
             Command::Record(entry) => {
                 if matches!(entry, Entry::Ended { .. }) {
                     self.record_sound().await;

@@ -21,9 +21,11 @@ use crate::io::transcode::{AgentAudio, CallerAudio};
 use crate::ticket::CallId;
 
 mod media;
+mod recording;
 mod second;
 
 pub(crate) use media::MediaLeg;
+pub(crate) use recording::RecordingLeg;
 pub(crate) use second::SecondLeg;
 
 /// Events of one ear or voice waiting for the call: a second of a lively turn. When full the ear or

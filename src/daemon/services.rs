@@ -29,6 +29,7 @@ use crate::io::media_thread::{self, MediaHandle, MediaThread, Realtime};
 use crate::io::openai::{self, Model};
 use crate::io::outbox::Outbox;
 use crate::io::prompt_cache::PromptCache;
+use crate::io::recording::{self, Recorder};
 use crate::io::store::Store;
 use crate::io::tls::Tls;
 use crate::io::transcode::{self, Transcoder};
@@ -48,6 +49,9 @@ const CALLS_OF_A_THREAD: usize = 800;
 
 /// Flushes that Deepgram allows one connection within 60 s.
 const FLUSHES_PER_MINUTE: usize = 20;
+
+/// As the makers of disks count.
+const MEGABYTE: u64 = 1_000_000;
 
 /// Numbers of the configuration that the loop and the calls need.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +80,9 @@ pub(crate) struct Services {
     pub(crate) transcoder: Transcoder,
     pub(crate) ports: PortPool,
     pub(crate) plans: Plans,
+    /// Where calls are recorded.
+    pub(crate) recorder: Option<Recorder>,
+    recording: Option<call::Recording>,
     answer_after_max: Duration,
     diagnostic_max: Duration,
     fax: call::Fax,
@@ -117,6 +124,8 @@ impl Services {
             transcoder: start_transcoder(config)?,
             ports: ports(config),
             plans: Plans::new(config, cache),
+            recorder: recorder(config)?,
+            recording: recording(config),
             answer_after_max: config.calls.answer_after_max,
             diagnostic_max: config.calls.max_duration,
             fax: fax(config),
@@ -142,6 +151,7 @@ impl Services {
             answer_after_max: self.answer_after_max,
             diagnostic_max: self.diagnostic_max,
             trust: line.trust(),
+            recording: self.recording,
             targets: plan.targets.of(flow),
             fax: self.fax.clone(),
         }
@@ -332,6 +342,30 @@ pub(super) fn desk(
     };
     let client = tls.http_client(CONNECT)?;
     Ok(Desk::Kayako(Kayako::new(settings, client)?))
+}
+
+/// What writes recordings, where calls are recorded.
+fn recorder(config: &Config) -> anyhow::Result<Option<Recorder>> {
+    let recording = &config.recording;
+    if !recording.is_on() {
+        return Ok(None);
+    }
+    let settings = recording::Settings {
+        folder: config.state.dir.join("recordings"),
+        keep: Some(recording.keep).filter(|keep| !keep.is_zero()),
+        size_max: recording.max_megabytes.saturating_mul(MEGABYTE),
+        room_min: recording.free_megabytes.saturating_mul(MEGABYTE),
+    };
+    let recorder = Recorder::start(settings).context("calls cannot be recorded")?;
+    Ok(Some(recorder))
+}
+
+fn recording(config: &Config) -> Option<call::Recording> {
+    let recording = &config.recording;
+    recording.is_on().then(|| call::Recording {
+        pause_key: recording.pause_key(),
+        after_transfer: recording.after_transfer,
+    })
 }
 
 fn start_media(config: &Config) -> anyhow::Result<MediaHandle> {

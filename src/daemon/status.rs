@@ -11,7 +11,7 @@ use crate::io::clock;
 use crate::io::sip_sockets::SipSockets;
 use crate::io::store::{CallSummary, TicketState};
 use crate::sip::endpoint::Endpoint;
-use crate::ticket::{CallId, Entry, TurnLedger};
+use crate::ticket::{CallId, CallRecord, Entry, RecordingStep, TurnLedger};
 
 /// Calls that are told of after they are over: enough for the figures of a busy hour, and a few
 /// milliseconds of the store.
@@ -72,6 +72,7 @@ pub(crate) fn snapshot(
         },
         "refusals": refusals,
         "media": media(services),
+        "recording": recording(services),
         "counters": counters,
         "process": process(),
     })
@@ -116,6 +117,22 @@ fn media(services: &Services) -> Value {
         "calls_refused": counters.calls_refused,
         "departure_us_p50": u64::try_from(micros(0.5)).unwrap_or(u64::MAX),
         "departure_us_p999": u64::try_from(micros(0.999)).unwrap_or(u64::MAX),
+    })
+}
+
+/// How recordings go; null where calls are not recorded.
+fn recording(services: &Services) -> Value {
+    let Some(recorder) = &services.recorder else {
+        return Value::Null;
+    };
+    let counters = recorder.counters();
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    json!({
+        "running": read(&counters.running),
+        "begun": read(&counters.begun),
+        "failed": read(&counters.failed),
+        "ticks_dropped": read(&counters.ticks_dropped),
+        "deleted": read(&counters.deleted),
     })
 }
 
@@ -211,8 +228,21 @@ fn recent_call(summary: &CallSummary) -> Value {
         "outcome": record.outcome().map(|outcome| format!("{outcome:?}").to_lowercase()),
         "ticket": ticket,
         "sound": record.sound().map(super::sound::json),
+        "recording": recording_file(record),
         "turns": turns.collect::<Vec<_>>(),
     })
+}
+
+/// The file of the recording, unless it was refused.
+fn recording_file(record: &CallRecord) -> Option<&str> {
+    let refused = record
+        .recording()
+        .any(|(_, step)| *step == RecordingStep::Refused);
+    let file = record.recording().find_map(|(_, step)| match step {
+        RecordingStep::Began(file) => Some(file.as_str()),
+        _ => None,
+    });
+    file.filter(|_| !refused)
 }
 
 /// Milliseconds since the caller's end of turn, stage by stage.

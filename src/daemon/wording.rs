@@ -1,7 +1,7 @@
 //! The words and the patience of the configuration, as the conversation wants them.
 
 use crate::config::{Config, TransferTarget};
-use crate::conversation::{Destination, Prompts, Settings};
+use crate::conversation::{Destination, Prompts, Recording, Settings};
 
 /// The settings of every conversation.
 pub(crate) fn conversation(config: &Config) -> Settings {
@@ -12,6 +12,7 @@ pub(crate) fn conversation(config: &Config) -> Settings {
     conversation.timing.call_max = config.calls.max_duration;
     conversation.instructions = instructions(config, &conversation.instructions);
     conversation.prompts = prompts(config, conversation.prompts);
+    conversation.recording = recording(config);
     conversation.destinations = destinations(config, &conversation.prompts.transfer);
     conversation
 }
@@ -19,6 +20,14 @@ pub(crate) fn conversation(config: &Config) -> Settings {
 /// Where there is somebody to connect callers with, this follows the instructions, and then the list.
 const TRANSFERS: &str = "\n\nYou can connect the caller with a person at once. When the caller wants that, call \
                          transfer with one of these names, exactly as written, instead of hand_over:";
+
+/// What the conversation knows of recordings: `Some` of the key that refuses one, where calls are recorded.
+fn recording(config: &Config) -> Option<Recording> {
+    let recording = &config.recording;
+    recording.is_on().then(|| Recording {
+        refuse_key: recording.refuse_key(),
+    })
+}
 
 fn destinations(config: &Config, announcement: &str) -> Vec<Destination> {
     let of = offered(config).map(|target| Destination {
@@ -37,6 +46,9 @@ fn offered(config: &Config) -> impl Iterator<Item = &TransferTarget> {
     let targets = config.transfer.target.iter();
     targets.filter(move |target| fax != Some(target.name.as_str()))
 }
+/// Where calls are recorded, this follows.
+const PAUSE: &str = "\n\nThe call is recorded. Before a caller tells the number of a card or a password, ask the \
+                     caller to press the {key} key, which pauses the recording, and to press it again afterwards.";
 
 fn instructions(config: &Config, base: &str) -> String {
     let assistant = &config.assistant;
@@ -50,6 +62,12 @@ fn instructions(config: &Config, base: &str) -> String {
         for target in offered(config) {
             text.push_str(&format!("\n- {}: {}", target.name, target.description));
         }
+    }
+    if let Some(key) = config.recording.pause_key()
+        && config.recording.is_on()
+    {
+        let key = key_in_words(Some(key));
+        text.push_str(&PAUSE.replace("{key}", &key));
     }
     if !assistant.instructions.trim().is_empty() {
         text.push_str("\n\n");
@@ -93,11 +111,26 @@ fn prompts(config: &Config, mut prompts: Prompts) -> Prompts {
             "transfer_no_answer" => &mut prompts.transfer_no_answer,
             "transfer_failed" => &mut prompts.transfer_failed,
             "transfer_offer" => &mut prompts.transfer_offer,
+            "recording" => &mut prompts.recording,
+            "recording_refused" => &mut prompts.recording_refused,
+            "recording_paused" => &mut prompts.recording_paused,
+            "recording_resumed" => &mut prompts.recording_resumed,
             _ => continue,
         };
         text.clone_into(place);
     }
+    let key = key_in_words(config.recording.refuse_key());
+    prompts.recording = prompts.recording.replace("{key}", &key);
     prompts
+}
+
+fn key_in_words(key: Option<char>) -> String {
+    match key {
+        Some('*') => "star".to_owned(),
+        Some('#') => "pound".to_owned(),
+        Some(digit) => digit.to_string(),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]

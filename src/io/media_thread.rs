@@ -32,6 +32,7 @@ use crate::sdp::{Crypto, Negotiated};
 
 use super::clock;
 use super::media_socket::MediaPorts;
+use super::recording::Tap;
 use super::rings::{AgentReader, CallerWriter, RelayEnd};
 use super::transcode::Looped;
 
@@ -40,6 +41,7 @@ mod attendant;
 mod call;
 mod counters;
 mod engine;
+mod handover;
 mod pacer;
 mod protection;
 mod realtime;
@@ -90,6 +92,8 @@ pub struct CallMedia {
     pub crypto: Option<Crypto>,
     /// What is done with the audio.
     pub mode: Mode,
+    /// Where a recording of both sides may go; it is off until its switch is turned.
+    pub tap: Option<Tap>,
     /// Where events go; [`EVENTS`] is a good capacity. A call whose receiver is gone is removed.
     pub events: mpsc::Sender<MediaEvent>,
 }
@@ -398,6 +402,7 @@ impl From<CallMedia> for Call {
             mut session,
             crypto,
             mode,
+            tap,
             events,
         } = media;
         session.delivery = Delivery::Paced;
@@ -420,7 +425,9 @@ impl From<CallMedia> for Call {
         let watch = Watch::new(&session.stream, now);
         let session = Session::new(session, now);
         let protection = crypto.as_ref().into();
-        Self::new(id, ports, (session, protection, watch), source, events)
+        let mut call = Self::new(id, ports, (session, protection, watch), source, events);
+        call.record(tap);
+        call
     }
 }
 

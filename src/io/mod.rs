@@ -11,6 +11,7 @@ pub mod media_thread;
 pub mod openai;
 pub mod outbox;
 pub mod prompt_cache;
+pub mod recording;
 pub mod resolver;
 pub mod rings;
 pub mod shares;

@@ -336,6 +336,12 @@ impl Session {
         Some(received)
     }
 
+    /// Ticks that [`Self::poll_frame`] has still to give, of which the last is the present one.
+    #[must_use]
+    pub fn frames_due(&self) -> u32 {
+        self.frames_due
+    }
+
     /// The next piece of the ticks that are due.
     fn poll_part(&mut self, buffer: &mut [u8], now: Instant) -> Option<Part> {
         loop {

@@ -103,6 +103,13 @@ pub enum Entry {
     },
     /// How the call sounded, known when its media has ended.
     Sound(Sound),
+    /// Something happened to the recording of the call.
+    Recording {
+        /// Since the start.
+        at: Duration,
+        /// What.
+        step: RecordingStep,
+    },
     /// A turn's stage ledger, each since the caller's end of turn (the ear's message).
     Turn(TurnLedger),
     /// The call is over.
@@ -173,6 +180,25 @@ pub struct Heard {
     pub loss: f64,
     /// Interarrival jitter.
     pub jitter: Duration,
+}
+
+/// What becomes of a call's recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordingStep {
+    /// It began, in the file of this name.
+    Began(String),
+    /// From here there is silence, because somebody wanted that.
+    Paused,
+    /// And here it goes on.
+    Resumed,
+    /// The disk was too slow: somewhere there is silence where something was said.
+    Gap,
+    /// It ends before the call, for this reason.
+    Stopped(String),
+    /// The caller wants none; what there was is deleted.
+    Refused,
+    /// It could not be begun, or broke off, for this reason.
+    Failed(String),
 }
 
 /// What the signalling tells of a caller beyond his address; everything cleaned, empty where nothing is

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::draft::phone_number;
-use super::{Entry, Identity, Outcome, Sound, Speaker};
+use super::{Entry, Identity, Outcome, RecordingStep, Sound, Speaker};
 
 /// Everything known about one call, as it happened. The length of a call bounds its entries.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,6 +95,7 @@ impl CallRecord {
             | Entry::TransferStarted { at, .. }
             | Entry::TransferEnded { at, .. }
             | Entry::Noticed { at, .. }
+            | Entry::Recording { at, .. }
             | Entry::Ended { at, .. } => Some(*at),
             _ => None,
         });
@@ -210,6 +211,14 @@ impl CallRecord {
             }
         }
         transfers
+    }
+
+    /// What became of the recording, in order.
+    pub fn recording(&self) -> impl Iterator<Item = (Duration, &RecordingStep)> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Recording { at, step } => Some((*at, step)),
+            _ => None,
+        })
     }
 
     /// The caller's e-mail address: the latest one captured.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::draft::{SUBJECT_CHARS_MAX, is_withheld};
 use super::record::Reached;
-use super::{CallId, CallRecord, Entry, Heard, Outcome, Sound, Speaker, utc};
+use super::{CallId, CallRecord, Entry, Heard, Outcome, RecordingStep, Sound, Speaker, utc};
 
 /// Most characters of one transcript line; a longer one is cut.
 pub const LINE_CHARS_MAX: usize = 2_000;
@@ -144,6 +144,9 @@ fn summary(call_id: &CallId, record: &CallRecord) -> Vec<(&'static str, String)>
     for (target, reached) in record.transfers() {
         rows.push(("Transfer", transfer(target, reached)));
     }
+    if let Some(told) = recording(record) {
+        rows.push(("Recording", told));
+    }
     if let Some(reason) = record.escalation() {
         rows.push(("Call back", reason.to_owned()));
     }
@@ -234,6 +237,26 @@ fn transfer(target: &str, reached: Reached<'_>) -> String {
         Reached::No(reason) => format!("to {target}: {reason}"),
         Reached::Unknown => format!("to {target}: how it came out is not known"),
     }
+}
+
+/// Where the recording is, and where it is not the call.
+fn recording(record: &CallRecord) -> Option<String> {
+    let told: Vec<String> = record
+        .recording()
+        .map(|(at, step)| {
+            let at = utc::in_words(at);
+            match step {
+                RecordingStep::Began(file) => format!("{file}, from {at}"),
+                RecordingStep::Paused => format!("paused at {at}"),
+                RecordingStep::Resumed => format!("goes on at {at}"),
+                RecordingStep::Gap => "has gaps: the disk was too slow".to_owned(),
+                RecordingStep::Stopped(reason) => format!("ends at {at}: {reason}"),
+                RecordingStep::Refused => "none: the caller refused".to_owned(),
+                RecordingStep::Failed(reason) => format!("FAILED at {at}: {reason}"),
+            }
+        })
+        .collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 fn email(record: &CallRecord) -> String {

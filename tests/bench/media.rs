@@ -74,6 +74,7 @@ impl Far {
             session,
             crypto: None,
             mode: Mode::Echo,
+            tap: None,
             events: sender,
         });
         media.expect("the queue has room");

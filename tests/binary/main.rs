@@ -18,6 +18,7 @@ mod network;
 mod outgoing;
 mod phones;
 mod provisional;
+mod recording;
 mod registrar;
 mod registration;
 mod reload;

@@ -24,6 +24,8 @@ mod office;
 #[cfg(test)]
 mod phone;
 #[cfg(test)]
+mod recording;
+
 mod scenarios;
 #[cfg(test)]
 mod seeds;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
-use ringwell::call::{self, Arrival, Call, Command, Input, Kind};
+use ringwell::call::{self, Arrival, Call, Command, Input, Kind, RecordingAct, RecordingNews};
 use ringwell::conversation::{self, Heard};
 use ringwell::sip::endpoint::{self, Endpoint};
 use ringwell::sip::message::{NameAddr, Uri};
@@ -65,6 +65,9 @@ pub(crate) struct World {
     pub(crate) office: Office,
     pub(crate) targets: Vec<call::Target>,
     pub(crate) fax: call::Fax,
+    /// How the call is recorded, if it is, and what the box has done about that, and when.
+    pub(crate) recording: Option<call::Recording>,
+    pub(crate) tape: Vec<(Instant, RecordingAct)>,
     /// The caller's line may transfer us.
     pub(crate) accepts_refer: bool,
     /// The daemon finds no way to call anybody.
@@ -140,6 +143,8 @@ impl World {
             office: Office::new(chance.fork()),
             targets: Vec::new(),
             fax: call::Fax::default(),
+            recording: None,
+            tape: Vec::new(),
             accepts_refer: false,
             no_way: false,
             other_way: None,
@@ -368,6 +373,7 @@ impl World {
                     answer_after_max: Duration::from_millis(1_500),
                     diagnostic_max: Duration::from_secs(600),
                     trust: Default::default(),
+                    recording: self.recording,
                     targets: self.targets.clone(),
                     fax: self.fax.clone(),
                 };
@@ -424,6 +430,7 @@ impl World {
                 }
                 self.store.keep(entry);
             }
+            Command::Recording(act) => self.record(act),
             Command::OpenSecondLeg { target, elsewhere } => {
                 self.open_second_leg(&target, elsewhere);
             }
@@ -444,6 +451,15 @@ impl World {
             }
             Command::SecondLegOver => self.close_second_leg(),
             Command::Over => self.on_over(),
+        }
+    }
+
+    fn record(&mut self, act: RecordingAct) {
+        self.note(format!("recording: {act:?}"));
+        self.tape.push((self.now, act));
+        if act == RecordingAct::Begin {
+            let began = RecordingNews::Began("call.wav".to_owned());
+            self.news(INSIDE, Input::Recording(began));
         }
     }
 

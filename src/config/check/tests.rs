@@ -31,6 +31,26 @@ fn config(tables: &str) -> Result<Config, Vec<(String, String)>> {
 /// One faulty table each, the key that is blamed, and a word of the blame.
 const FAULTS: &[(&str, &str, &str)] = &[
     (
+        "[recording]\nrefuse_key = \"1\"",
+        "recording.refuse_key",
+        "no key",
+    ),
+    (
+        "[recording]\nrefuse_key = \"*\"",
+        "recording.pause_key",
+        "refuses",
+    ),
+    (
+        "[recording]\nfree_megabytes = 0",
+        "recording.free_megabytes",
+        "range",
+    ),
+    (
+        "[recording]\nconsent = \"announce\"\n[assistant.prompts]\nrecording = \" \"",
+        "assistant.prompts.recording",
+        "empty",
+    ),
+    (
         "[sip]\nlisten_udp = []\nlisten_tcp = []",
         "sip.listen_udp",
         "nothing",

@@ -84,7 +84,10 @@ impl Bench {
                 Command::CancelReply(_) => self.cancelled += 1,
                 Command::Record(entry) => self.recorded.push(entry),
                 Command::HangUp(reason) => self.hung_up = Some(reason),
-                Command::Search(_) | Command::Transfer(_) | Command::CancelTransfer => {}
+                Command::Search(_)
+                | Command::RecordCall(_)
+                | Command::Transfer(_)
+                | Command::CancelTransfer => {}
             }
         }
     }

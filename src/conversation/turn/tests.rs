@@ -90,6 +90,7 @@ impl Bench {
                 }
                 Command::CancelReply(_) => self.cancelled += 1,
                 Command::Record(entry) => self.recorded.push(entry),
+                Command::RecordCall(_) => unreachable!("no call is recorded here"),
                 Command::HangUp(reason) => self.hung_up = Some(reason),
                 Command::Transfer(_) | Command::CancelTransfer => {
                     unreachable!("there is nobody to transfer to")

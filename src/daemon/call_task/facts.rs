@@ -61,6 +61,7 @@ impl CallTask {
                 log::info!(CALL_ID = call; "noticed: {what}");
             }
             Entry::Started { .. }
+            | Entry::Recording { .. }
             | Entry::Line { .. }
             | Entry::Cited { .. }
             | Entry::Sound(_)

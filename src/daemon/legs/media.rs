@@ -11,6 +11,7 @@ use crate::daemon::services::Services;
 use crate::io::clock;
 use crate::io::media_socket::MediaPorts;
 use crate::io::media_thread::{CallMedia, EVENTS, MediaEvent, Mode, Summary};
+use crate::io::recording::Tap;
 use crate::io::rings::{AgentReader, CallerWriter, agent_ring, caller_ring};
 use crate::rtp;
 use crate::sdp::Negotiated;
@@ -26,6 +27,7 @@ pub(crate) struct MediaLeg {
     kind: Kind,
     state: State,
     rings: Option<(CallerWriter, AgentReader)>,
+    tap: Option<Tap>,
     /// The codec the speech services were opened with; between the laws of G.711 the media thread converts.
     speech_codec: Option<Codec>,
     events: Option<mpsc::Receiver<MediaEvent>>,
@@ -45,6 +47,7 @@ impl MediaLeg {
             kind,
             state: State::Waiting(ports),
             rings: None,
+            tap: None,
             speech_codec: None,
             events: None,
         }
@@ -84,6 +87,11 @@ impl MediaLeg {
         if let Err(error) = services.media.bridge(self.id, caller, agent) {
             log::error!(CALL_ID = call.0.as_str(); "no speech in the new codec: {error}");
         }
+    }
+
+    /// Takes where a recording may go; before the stream starts.
+    pub(crate) fn tap(&mut self, tap: Option<Tap>) {
+        self.tap = tap;
     }
 
     /// Starts the stream, or changes it.
@@ -132,6 +140,7 @@ impl MediaLeg {
             session,
             crypto: negotiated.crypto.clone(),
             mode,
+            tap: self.tap.take(),
             events: sender,
         })
     }

@@ -80,6 +80,7 @@ impl SecondLeg {
                     session: settings,
                     crypto: negotiated.crypto.clone(),
                     mode: Mode::Relay(own),
+                    tap: None,
                     events: sender,
                 })
             }

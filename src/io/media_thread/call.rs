@@ -11,13 +11,14 @@ use crate::audio::{Codec, FRAME_SAMPLES};
 use crate::conversation::UtteranceId;
 use crate::io::clock;
 use crate::io::media_socket::MediaPorts;
+use crate::io::recording::Tap;
 use crate::io::rings::{AgentFrame, AgentReader, CallerWriter, Frame, Item, RelayEnd};
 use crate::io::srtp::Dropped;
 use crate::io::transcode::Looped;
-use crate::rtp::jitter_buffer::Played;
-use crate::rtp::session::{Channel, Event, Outgoing, Received, Session, Transmit, is_control};
+use crate::rtp::session::{Channel, Event, Outgoing, Session, Transmit, is_control};
 
 use super::arrival::{Arrival, Inlet};
+use super::handover::{handed, item, relayed};
 use super::protection::Protection;
 use super::watch::Watch;
 use super::{Change, MediaCounters, MediaEvent, Summary};
@@ -34,6 +35,7 @@ pub(super) struct Call {
     parked: Option<Box<Source>>,
     events: mpsc::Sender<MediaEvent>,
     playing: Option<Playing>,
+    tap: Option<Tap>,
     /// Counts of its own; the session's part is filled in at the end.
     summary: Summary,
 }
@@ -84,8 +86,14 @@ impl Call {
             parked: None,
             events,
             playing: None,
+            tap: None,
             summary: Summary::default(),
         }
+    }
+
+    /// Where a recording may go.
+    pub(super) fn record(&mut self, tap: Option<Tap>) {
+        self.tap = tap;
     }
 
     /// Takes what the RTP socket holds, [`BUDGET`] datagrams at most; the rest waits for the next tick.
@@ -144,7 +152,7 @@ impl Call {
         ideal: Instant,
     ) -> Option<Waker> {
         let mut progress = Progress::default();
-        let mut frame = [0; FRAME_SAMPLES];
+        let mut frame = [self.session.audio_law().silence(); FRAME_SAMPLES];
         let outgoing = match &mut self.source {
             Source::Echo => Outgoing::Echo,
             Source::Tone(_) if self.session.codec().law().is_none() => Outgoing::Comfort,
@@ -174,7 +182,7 @@ impl Call {
         };
         self.session.tick(outgoing, now);
         self.transmit(buffer, counters, ideal);
-        self.hand_over(buffer, now);
+        self.hand_over(buffer, &frame, now);
         self.tell_progress(&progress, counters);
         self.tell_session_events(counters);
         if let Some(event) = self.watch.tick(now) {
@@ -186,22 +194,41 @@ impl Call {
         }
     }
 
-    /// Gives on what was heard.
-    fn hand_over(&mut self, buffer: &mut [u8], now: Instant) {
+    /// Gives on what was heard; `said` is what we say in the same tick.
+    fn hand_over(&mut self, buffer: &mut [u8], said: &[u8], now: Instant) {
         let codec = handed(&self.session);
+        let mut left = self.session.frames_due();
+        let mut tap = self.tap.as_mut();
+        if let Some(tap) = &mut tap {
+            tap.catch_up(left);
+        }
+        let mut record = |heard: &[u8]| {
+            left = left.saturating_sub(1);
+            // In the ticks that were slept through nothing was said.
+            let said = if left == 0 { said } else { &[] };
+            match (&mut tap, codec.law()) {
+                (Some(tap), Some(law)) => tap.take(law, heard, said),
+                (Some(tap), None) => tap.skip(), // the recording has ended with G.711
+                (None, _) => {}
+            }
+        };
         match &mut self.source {
             Source::Bridge { caller, .. } => {
                 while let Some(received) = self.session.poll_frame(buffer, now) {
+                    record(&buffer[..received.len]);
                     caller.add(item(codec, &received, buffer));
                 }
             }
             Source::Relay(end) => {
                 while let Some(received) = self.session.poll_frame(buffer, now) {
+                    record(&buffer[..received.len]);
                     end.say(codec, &buffer[..received.len]);
                 }
             }
             Source::Tone(_) | Source::Looped(_) => {
-                while self.session.poll_frame(buffer, now).is_some() {}
+                while let Some(received) = self.session.poll_frame(buffer, now) {
+                    record(&buffer[..received.len]);
+                }
             }
             Source::Echo => {}
         }
@@ -350,6 +377,9 @@ impl Call {
     pub(super) fn skip(&mut self) {
         self.summary.skipped_frames += 1;
         self.session.skip(1);
+        if let Some(tap) = &mut self.tap {
+            tap.stall();
+        }
     }
 
     /// Says goodbye on the control port.
@@ -448,58 +478,6 @@ fn next_frame(
         }
     }
     None
-}
-
-/// What audio is handed in and out in.
-fn handed(session: &Session) -> Codec {
-    let codec = session.codec();
-    codec
-        .law()
-        .map_or(codec, |_| Codec::G711(session.audio_law()))
-}
-
-/// What came in a tick, for who decodes it. In G.711 every frame is audio, concealed and silent ones too.
-fn item<'a>(codec: Codec, received: &Received, buffer: &'a [u8]) -> Item<'a> {
-    match received.played {
-        Played::Audio => Item::Heard(&buffer[..received.len]),
-        _ if codec.law().is_some() => Item::Heard(&buffer[..received.len]),
-        Played::Concealed | Played::Lost => Item::Lost,
-        Played::Silence => Item::Silence,
-    }
-}
-
-/// What the assistant, another call or a recording has to say, in a codec that this call speaks; otherwise nothing.
-fn relayed<'a>(
-    heard: Option<(Codec, Frame)>,
-    session: &Session,
-    frame: &'a mut [u8; FRAME_SAMPLES],
-) -> Outgoing<'a> {
-    let Some((codec, audio)) = heard.filter(|(_, audio)| !audio.bytes().is_empty()) else {
-        return Outgoing::Comfort;
-    };
-    let length = audio.bytes().len();
-    match (codec, session.codec()) {
-        (Codec::G711(law), Codec::G711(_)) => {
-            let ours = session.audio_law();
-            *frame = padded(&audio, law.silence());
-            for code in frame.iter_mut() {
-                *code = law.convert(*code, ours);
-            }
-            Outgoing::Audio(frame)
-        }
-        (theirs, ours) if theirs == ours => {
-            frame[..length].copy_from_slice(audio.bytes());
-            Outgoing::Audio(&frame[..length])
-        }
-        _ => Outgoing::Comfort,
-    }
-}
-
-fn padded(audio: &Frame, silence: u8) -> [u8; FRAME_SAMPLES] {
-    let mut frame = [silence; FRAME_SAMPLES];
-    let bytes = audio.bytes();
-    frame[..bytes.len()].copy_from_slice(bytes);
-    frame
 }
 
 /// Datagrams of one socket in one tick: 16 packets are 320 ms of speech, and a flood costs the others little.

@@ -115,6 +115,7 @@ impl Line {
                 session,
                 crypto,
                 mode,
+                tap: None,
                 events: sender,
             })
             .unwrap();

@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::schema::{civil, micros};
 use crate::ticket::{
-    CallId, CallRecord, Entry, Heard, Identity, Levels, Outcome, Sound, Speaker, TurnLedger,
+    CallId, CallRecord, Entry, Heard, Identity, Levels, Outcome, RecordingStep, Sound, Speaker,
+    TurnLedger,
 };
 
 /// A call's row.
@@ -178,6 +179,7 @@ fn columns(entry: &Entry) -> Columns<'_> {
         }
         Entry::Noticed { at, what } => row = noticed(*at, what),
         Entry::Sound(sound) => (row.kind, row.sound) = ("sound", Some(*sound)),
+        Entry::Recording { at, step } => row = recording(*at, step),
         Entry::Turn(ledger) => (row.kind, row.turn) = ("turn", Some(*ledger)),
         Entry::Ended {
             at,
@@ -306,6 +308,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
             what: row.get("text")?,
         },
         "sound" => Entry::Sound(sound(row)?),
+        "recording" => return recording_entry(row),
         "turn" => Entry::Turn(TurnLedger {
             turn: row.get("turn")?,
             passages: time(row, "passages_us")?,
@@ -327,6 +330,47 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
         _ => return Ok(None),
     };
     Ok(Some(entry))
+}
+
+/// A recording's step: its name, and what is told with it.
+fn recording(at: Duration, step: &RecordingStep) -> Columns<'_> {
+    let (name, told) = match step {
+        RecordingStep::Began(file) => ("began", Some(&**file)),
+        RecordingStep::Paused => ("paused", None),
+        RecordingStep::Resumed => ("resumed", None),
+        RecordingStep::Gap => ("gap", None),
+        RecordingStep::Stopped(reason) => ("stopped", Some(&**reason)),
+        RecordingStep::Refused => ("refused", None),
+        RecordingStep::Failed(reason) => ("failed", Some(&**reason)),
+    };
+    Columns {
+        kind: "recording",
+        at: Some(span(at)),
+        text: Some(name),
+        reason: told,
+        ..Columns::default()
+    }
+}
+
+fn recording_entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
+    let told: Option<String> = row.get("reason")?;
+    let name: String = row.get("text")?;
+    let at = time(row, "at_us")?.unwrap_or_default();
+    let step = step_named(&name, told.unwrap_or_default());
+    Ok(step.map(|step| Entry::Recording { at, step }))
+}
+
+fn step_named(name: &str, told: String) -> Option<RecordingStep> {
+    Some(match name {
+        "began" => RecordingStep::Began(told),
+        "paused" => RecordingStep::Paused,
+        "resumed" => RecordingStep::Resumed,
+        "gap" => RecordingStep::Gap,
+        "stopped" => RecordingStep::Stopped(told),
+        "refused" => RecordingStep::Refused,
+        "failed" => RecordingStep::Failed(told),
+        _ => return None,
+    })
 }
 
 /// What older versions did not record is empty.

@@ -38,6 +38,7 @@ fn call(id: u64) -> (Box<Call>, UdpSocket) {
         session: session::Settings::new(stream, cname, clock::wallclock(), clock::seed()),
         crypto: None,
         mode: Mode::Tone,
+        tap: None,
         events,
     });
     std::mem::forget(receiver); // the call's task lives

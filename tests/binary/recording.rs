@@ -1,0 +1,243 @@
+//! Recordings of real calls, against what the caller's own end has sent and heard.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::lab::Lab;
+
+/// Samples of half a second.
+const HALF: usize = 4_000;
+
+const ON: &[(&str, &str, &str)] = &[
+    ("recording", "consent", "\"announce\""),
+    ("recording", "free_megabytes", "1"),
+];
+
+fn lab() -> Lab {
+    let lab = Lab::start(ON);
+    lab.knows_articles();
+    lab.prompts_are_rendered();
+    lab
+}
+
+/// A call whose caller keeps what it sent (left) and heard (right).
+fn call(lab: &Lab, script: &str) -> (Value, [Vec<i16>; 2]) {
+    let path = lab.dir.path().join("caller.wav");
+    let mut caller = lab.caller("assistant", script);
+    let output = caller.arg("--record").arg(&path).output().expect("it runs");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
+    (report, channels(&path))
+}
+
+fn channels(path: &Path) -> [Vec<i16>; 2] {
+    let mut reader = hound::WavReader::open(path).expect("a file that plays");
+    assert_eq!(reader.spec().channels, 2);
+    let samples = reader.samples::<i16>();
+    let samples: Vec<i16> = samples.map(|it| it.expect("a sample")).collect();
+    [0, 1].map(|channel| samples.iter().skip(channel).step_by(2).copied().collect())
+}
+
+/// The one recording there is.
+fn recording(lab: &Lab) -> PathBuf {
+    let folder = lab.dir.path().join("state/recordings");
+    let files = std::fs::read_dir(&folder).expect("the folder");
+    let mut files: Vec<_> = files
+        .map(|entry| entry.expect("a file").path())
+        .filter(|path| path.extension().is_some_and(|it| it == "wav"))
+        .collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.remove(0)
+}
+
+fn is_whole(lab: &Lab) -> [Vec<i16>; 2] {
+    lab.until("the recording is closed", Duration::from_secs(10), |lab| {
+        (lab.status()["recording"]["running"] == 0).then_some(())
+    });
+    channels(&recording(lab))
+}
+
+/// Where each stretch of sound begins that half a second of silence is before.
+fn utterances(channel: &[i16]) -> Vec<usize> {
+    let mut starts = Vec::new();
+    let mut quiet = HALF;
+    for (at, sample) in channel.iter().enumerate() {
+        let loud = sample.unsigned_abs() > 500;
+        if loud && quiet >= HALF {
+            starts.push(at);
+        }
+        quiet = if loud { 0 } else { quiet + 1 };
+    }
+    starts
+}
+
+/// Where the half second from `at` on stands in the other recording, sample for sample.
+fn found(wanted: &[i16], at: usize, among: &[i16]) -> Option<usize> {
+    let window = &wanted[at..(at + HALF).min(wanted.len())];
+    among.windows(window.len()).position(|it| it == window)
+}
+
+#[test]
+fn a_call_is_recorded_on_both_sides_sample_by_sample_once_it_was_announced() {
+    let lab = lab();
+    let (report, [ours, theirs]) = call(
+        &lab,
+        "wait for call is recorded; wait for help you; wait until it stops; say how do i reset my password?; \
+         wait for forgot password within 20 s; wait until it stops; say thank you, that is all, goodbye; \
+         wait for hang up",
+    );
+    let [caller, agent] = is_whole(&lab);
+    assert_eq!(caller.len(), agent.len());
+    assert_eq!(caller.len() % 160, 0);
+    let heard = utterances(&theirs);
+    assert!(heard.len() >= 3, "{heard:?} {report:#}");
+    assert_eq!(
+        found(&theirs, heard[0], &agent),
+        None,
+        "the announcement is not in it"
+    );
+    // What follows stands there at one and the same distance: the file keeps the call's time.
+    let distances: Vec<_> = heard[1..]
+        .iter()
+        .filter_map(|at| found(&theirs, *at, &agent).map(|place| at.abs_diff(place)))
+        .collect();
+    assert!(!distances.is_empty(), "{heard:?}");
+    let near = |distance: &usize| distance.abs_diff(distances[0]) <= 160;
+    assert!(distances.iter().all(near), "{distances:?}");
+    let said = utterances(&ours);
+    let places: Vec<_> = said
+        .iter()
+        .filter_map(|at| found(&ours, *at, &caller).map(|place| (*at, place)))
+        .collect();
+    assert!(
+        !places.is_empty(),
+        "what the caller said is on the left: {said:?}"
+    );
+    for (at, place) in places {
+        // As the agent heard it: later by the way and the jitter buffer, and by no more.
+        let later = (place + distances[0]).saturating_sub(at);
+        assert!(later < 8_000, "{later} samples");
+    }
+    let recent = &lab.status()["recent"][0];
+    let name = recording(&lab);
+    let name = name.file_name().expect("a name").to_string_lossy();
+    assert_eq!(recent["recording"], *name, "{recent:#}");
+}
+
+#[test]
+fn what_is_said_in_a_pause_is_silence_of_its_length() {
+    let lab = lab();
+    let (report, [ours, theirs]) = call(
+        &lab,
+        "wait for help you; wait until it stops; press *; wait for is paused; wait until it stops; \
+         say four one one one; pause 1 s; press *; wait for goes on within 20 s; wait until it stops; hang up",
+    );
+    let [caller, agent] = is_whole(&lab);
+    assert_eq!(caller.len(), agent.len());
+    let said = utterances(&ours);
+    assert!(!said.is_empty(), "{report:#}");
+    for at in said {
+        assert_eq!(found(&ours, at, &caller), None, "it is not on the disk");
+    }
+    let distances: Vec<_> = utterances(&theirs)
+        .into_iter()
+        .filter_map(|at| found(&theirs, at, &agent).map(|place| at.abs_diff(place)))
+        .collect();
+    let [first, .., last] = distances[..] else {
+        panic!("what was said before and after it is there: {distances:?}");
+    };
+    assert!(
+        first.abs_diff(last) <= 160,
+        "the pause has its length: {distances:?}"
+    );
+}
+
+#[test]
+fn a_crash_leaves_a_recording_that_plays() {
+    let mut lab = lab();
+    let mut caller = lab
+        .caller("assistant", "wait for help you; pause 60 s; hang up")
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it runs");
+    lab.until("something is recorded", Duration::from_secs(40), |lab| {
+        let begun = lab.status()["recording"]["begun"] == 1;
+        let long = || std::fs::metadata(recording(lab)).is_ok_and(|it| it.len() > 100_000);
+        (begun && long()).then_some(())
+    });
+    lab.kill_gateway();
+    let [left, right] = channels(&recording(&lab));
+    let length = std::fs::metadata(recording(&lab))
+        .expect("it is there")
+        .len();
+    assert!(left.len() == right.len() && left.len() >= 8_000);
+    let missing = (length as usize - 44) / 4 - left.len();
+    assert!(
+        missing <= 8_000 + 1_600,
+        "at most a second and a round: {missing}"
+    );
+    assert!(right.iter().any(|sample| sample.unsigned_abs() > 500));
+    caller.kill().expect("it runs");
+    caller.wait().expect("it ends");
+    lab.start_gateway();
+    assert_eq!(channels(&recording(&lab))[0].len(), left.len());
+}
+
+/// A disk of three megabytes, for as long as a test runs.
+struct SmallDisk(String);
+
+impl SmallDisk {
+    fn mount(folder: String) -> Option<Self> {
+        let arguments = ["-t", "tmpfs", "-o", "size=3m", "tmpfs", &folder];
+        let status = Command::new("mount").args(arguments).status();
+        status.is_ok_and(|it| it.success()).then(|| Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let status = Command::new("umount").args(["-l", &self.0]).status();
+        assert!(std::thread::panicking() || status.is_ok_and(|it| it.success()));
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_recording_and_not_the_call() {
+    let mut lab = Lab::start(ON);
+    let folder = lab.dir.path().join("state/recordings");
+    let folder = folder.to_str().expect("a path in UTF-8").to_owned();
+    let Some(disk) = SmallDisk::mount(folder.clone()) else {
+        eprintln!("SKIPPED: no small disk can be mounted here; the unit tests write to /dev/full");
+        return;
+    };
+    lab.knows_articles();
+    lab.prompts_are_rendered();
+    lab.expect_alarm("the call is not recorded any more");
+    let filler = Path::new(&folder).join("filler");
+    let caller = lab
+        .caller(
+            "assistant",
+            "wait for help you; wait until it stops; pause 6 s; say how do i reset my password?; \
+             wait for forgot password within 20 s; hang up",
+        )
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    lab.until("a recording runs", Duration::from_secs(40), |lab| {
+        (lab.status()["recording"]["running"] == 1).then_some(())
+    });
+    let filled = std::fs::write(&filler, vec![7; 4_000_000]);
+    lab.until("it has ended", Duration::from_secs(30), |lab| {
+        (lab.status()["recording"]["failed"] == 1).then_some(())
+    });
+    let output = caller.wait_with_output().expect("it ends");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    let [left, _] = channels(&recording(&lab));
+    drop(disk);
+    assert!(filled.is_err(), "the disk was full");
+    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
+    assert!(!left.is_empty(), "what was there is kept");
+}
