@@ -169,11 +169,11 @@ impl Writer {
     fn count_dropped(&self, running: &mut Running) {
         let dropped = running.job.reader.dropped();
         if dropped > running.dropped {
+            let more = dropped - running.dropped;
+            self.counters.ticks_dropped.fetch_add(more, Relaxed);
             if running.dropped == 0 {
                 tell(&running.job, RecordingEvent::Gap);
             }
-            let more = dropped - running.dropped;
-            self.counters.ticks_dropped.fetch_add(more, Relaxed);
             running.dropped = dropped;
         }
     }
