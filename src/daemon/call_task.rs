@@ -393,12 +393,7 @@ impl CallTask {
             }
             Command::JoinEarly => self.second.join(&self.services, &self.id, self.session),
             Command::Resume => self.second.resume(&self.services, &self.id, self.session),
-            Command::Join => {
-                self.second.join(&self.services, &self.id, self.session);
-                self.speech.close();
-                self.model = ModelLeg::default();
-                self.search = SearchLeg::default();
-            }
+            Command::Join => self.join(),
             Command::SecondLegOver => {
                 if let Some(session) = self.second.close(&self.services) {
                     let _ = self.asks.send(Ask::Close(session)).await;
@@ -407,6 +402,14 @@ impl CallTask {
             Command::Over => return true,
         }
         false
+    }
+
+    /// The caller and the person reached hear each other, and the assistant no longer listens.
+    fn join(&mut self) {
+        self.second.join(&self.services, &self.id, self.session);
+        self.speech.close();
+        self.model = ModelLeg::default();
+        self.search = SearchLeg::default();
     }
 
     /// Counts a final answer to the INVITE that is none of success.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::metrics::{Counter, Metrics};
-use crate::audio::{SAMPLE_RATE, analysis};
+use crate::audio::{FRAME, SAMPLE_RATE, analysis};
+use crate::io::media_thread::Summary;
 use crate::rtp::session::Statistics;
 use crate::ticket::{CallId, Heard, Levels, Sound};
 
@@ -13,7 +14,9 @@ use crate::ticket::{CallId, Heard, Levels, Sound};
 const POOR: f64 = 3.1;
 
 /// What the record keeps; `None` when nothing came of the caller.
-pub(super) fn of(statistics: &Statistics) -> Option<Sound> {
+pub(super) fn of(summary: &Summary) -> Option<Sound> {
+    let statistics = &summary.session;
+    let frames = |frames: u64| u32::try_from(frames).unwrap_or(u32::MAX);
     let received = statistics.received_as?;
     let pattern = &statistics.pattern;
     let reported = &statistics.heard;
@@ -37,6 +40,8 @@ pub(super) fn of(statistics: &Statistics) -> Option<Sound> {
         sent,
         round_trip: reported.round_trip,
         levels: None,
+        gaps: frames(summary.underruns),
+        gaps_length: FRAME.saturating_mul(frames(summary.dry_frames)),
     })
 }
 
@@ -84,6 +89,13 @@ pub(super) fn log(call: &CallId, sound: &Sound, statistics: &Statistics) {
             line += &format!(": {hint}");
         }
     }
+    if sound.gaps > 0 {
+        let length = millis(sound.gaps_length);
+        line += &format!(
+            "; our speech ran dry {}x, {length:.0} ms in all",
+            sound.gaps
+        );
+    }
     if statistics.mux {
         line += "; RTCP on the RTP port";
     }
@@ -92,7 +104,8 @@ pub(super) fn log(call: &CallId, sound: &Sound, statistics: &Statistics) {
         MOS_HEARD = sound.heard.mos,
         MOS_SENT = sound.sent.map_or(0.0, |sent| sent.mos),
         PACKETS_IN = statistics.packets_received,
-        PACKETS_OUT = statistics.packets_sent;
+        PACKETS_OUT = statistics.packets_sent,
+        UNDERRUNS = sound.gaps;
         "{line}"
     );
 }
@@ -127,6 +140,8 @@ pub(super) fn json(sound: &Sound) -> Value {
     json!({
         "heard": side(&sound.heard),
         "sent": sound.sent.as_ref().map(side),
+        "gaps": sound.gaps,
+        "gaps_ms": rounded(millis(sound.gaps_length), 100.0),
         "round_trip_ms": sound.round_trip.map(|time| rounded(millis(time), 100.0)),
         "levels": sound.levels.as_ref().map(|levels| json!({
             "speech_dbm0": rounded(levels.speech_dbm0, 10.0),

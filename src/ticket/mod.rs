@@ -134,6 +134,10 @@ pub struct Sound {
     pub round_trip: Option<Duration>,
     /// How loud and how clean the caller was, if anything listened to that.
     pub levels: Option<Levels>,
+    /// How often what we said ran dry before its end.
+    pub gaps: u32,
+    /// The silence of all these gaps together.
+    pub gaps_length: Duration,
 }
 
 /// How loud and how clean a caller was.

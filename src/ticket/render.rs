@@ -196,6 +196,13 @@ fn heard_as(sound: &Sound) -> String {
     if let Some(hint) = sound.levels.and_then(|levels| levels.hint()) {
         words = format!("{words}; {hint}");
     }
+    if sound.gaps > 0 {
+        let seconds = sound.gaps_length.as_secs_f64();
+        words += &format!(
+            ", the assistant's speech stopped short {}x ({seconds:.1} s)",
+            sound.gaps
+        );
+    }
     words
 }
 

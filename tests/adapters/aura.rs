@@ -301,6 +301,51 @@ async fn a_stop_drops_what_was_queued_and_late_audio_never_sounds() {
     );
 }
 
+/// What a minute of speech sounds like here.
+const MINUTE: usize = 60 * 8_000;
+
+#[tokio::test]
+async fn a_minute_given_at_once_is_played_whole_and_holds_up_no_barge_in() {
+    let script = async |_: Asked, mut peer: Peer| {
+        while let Some(text) = asked_to_speak(&mut peer).await {
+            if !text.contains("minute") {
+                speak(&mut peer, &text).await;
+            }
+            for _ in (0..MINUTE)
+                .step_by(8_000)
+                .filter(|_| text.contains("minute"))
+            {
+                peer.play(&[b'm'; 8_000]).await;
+            }
+            if text == "Another minute." {
+                let Sent::Text(clear) = peer.next().await else {
+                    panic!("a Clear was due");
+                };
+                assert_eq!(clear, json!({"type": "Clear"}));
+                peer.tell(json!({"type": "Cleared", "sequence_id": 0}))
+                    .await;
+                continue;
+            }
+            peer.tell(json!({"type": "Flushed", "sequence_id": 0}))
+                .await;
+        }
+    };
+    let url = serve(Router::new().route("/v1/speak", socket(welcome, script))).await;
+    let office = voice(&url, 20);
+    let mut call = call(&office.voice);
+    call.text(1, "A minute.");
+    assert!(call.played(1).await == [b'm'; MINUTE], "nothing is lost");
+    call.text(2, "Another minute.");
+    for _ in 0..100 {
+        assert_eq!(call.pop().await.utterance, UtteranceId(2));
+    }
+    call.playout.stop();
+    call.handle.stop();
+    call.text(3, "Yes?");
+    // What was on its way stands before it nowhere: not in the ring, not in the voice, not on the connection.
+    assert_eq!(call.played(3).await, framed("Yes?"));
+}
+
 #[tokio::test]
 async fn a_flushed_that_comes_after_cleared_ends_nothing() {
     let script = async |_: Asked, mut peer: Peer| {

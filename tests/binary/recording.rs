@@ -33,7 +33,8 @@ fn call(lab: &Lab, script: &str) -> (Value, [Vec<i16>; 2]) {
     (report, channels(&path))
 }
 
-fn channels(path: &Path) -> [Vec<i16>; 2] {
+/// Both channels of a stereo file.
+pub fn channels(path: &Path) -> [Vec<i16>; 2] {
     let mut reader = hound::WavReader::open(path).expect("a file that plays");
     assert_eq!(reader.spec().channels, 2);
     let samples = reader.samples::<i16>();

@@ -75,10 +75,9 @@ impl CallTask {
         let Some(summary) = self.media.conclude(&self.services).await else {
             return;
         };
-        let statistics = &summary.session;
-        if let Some(mut sound) = sound::of(statistics) {
+        if let Some(mut sound) = sound::of(&summary) {
             sound.levels = sound::levels(&self.speech.levels());
-            sound::log(&self.id, &sound, statistics);
+            sound::log(&self.id, &sound, &summary.session);
             sound::count(&self.services.metrics, &sound);
             self.record(Entry::Sound(sound));
         }

@@ -211,7 +211,7 @@ pub(super) fn insert(connection: &Connection, call: i64, entry: &Entry) -> rusql
             :turn, :passages, :first_token, :first_clause, :first_audio, :first_packet,
             :number, :asserted_by, :diverted_from, :provider_call, :verification,
             :mos, :loss, :jitter, :sent_mos, :sent_loss, :sent_jitter, :round_trip,
-            :speech_dbm0, :noise_dbm0, :clipped, :silent)",
+            :speech_dbm0, :noise_dbm0, :clipped, :silent, :gaps, :gaps_length)",
     )?;
     let written = insert.execute(named_params! {
         ":call": call,
@@ -254,6 +254,8 @@ pub(super) fn insert(connection: &Connection, call: i64, entry: &Entry) -> rusql
         ":noise_dbm0": levels.map(|levels| levels.noise_dbm0),
         ":clipped": levels.map(|levels| levels.clipped),
         ":silent": levels.map(|levels| levels.silent),
+        ":gaps": columns.sound.map(|sound| sound.gaps),
+        ":gaps_length": columns.sound.map(|sound| span(sound.gaps_length)),
     });
     written.map(drop)
 }
@@ -404,6 +406,8 @@ fn sound(row: &Row<'_>) -> rusqlite::Result<Sound> {
         sent: side("sent_mos", "sent_loss", "sent_jitter_us")?,
         round_trip: time(row, "round_trip_us")?,
         levels: levels(row)?,
+        gaps: row.get::<_, Option<u32>>("gaps")?.unwrap_or_default(),
+        gaps_length: time(row, "gaps_us")?.unwrap_or_default(),
     })
 }
 

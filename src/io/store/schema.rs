@@ -14,7 +14,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One step per schema version, in order; `user_version` counts those applied. Never change one that was
 /// released: add the next.
-const MIGRATIONS: [&str; 4] = [FIRST, IDENTITY, SOUND, LEVELS];
+const MIGRATIONS: [&str; 5] = [FIRST, IDENTITY, SOUND, LEVELS, GAPS];
 
 pub(super) const FIRST: &str = "
 CREATE TABLE calls (
@@ -100,6 +100,12 @@ ALTER TABLE entries ADD COLUMN speech_dbm0 REAL;
 ALTER TABLE entries ADD COLUMN noise_dbm0 REAL;
 ALTER TABLE entries ADD COLUMN clipped REAL;
 ALTER TABLE entries ADD COLUMN silent REAL;
+";
+
+/// Where our speech ran dry.
+const GAPS: &str = "
+ALTER TABLE entries ADD COLUMN gaps INTEGER;
+ALTER TABLE entries ADD COLUMN gaps_us INTEGER;
 ";
 
 /// Opens the file with everything set; a damaged one is moved aside and begun anew.

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::io::clock;
 use crate::ticket::saga::Progress;
-use crate::ticket::{Heard, Identity, Levels, Outcome, Sound, Speaker, TurnLedger};
+use crate::ticket::{Heard, Identity, Levels, Outcome, RecordingStep, Sound, Speaker, TurnLedger};
 
 fn id(name: &str) -> CallId {
     CallId(name.to_owned())
@@ -52,6 +52,26 @@ fn ended(outcome: Outcome) -> Entry {
     }
 }
 
+fn sound() -> Sound {
+    Sound {
+        heard: Heard {
+            mos: 4.25,
+            loss: 0.012,
+            jitter: Duration::from_micros(4_125),
+        },
+        sent: Some(Heard::default()),
+        round_trip: Some(Duration::from_millis(48)),
+        levels: Some(Levels {
+            speech_dbm0: -21.5,
+            noise_dbm0: -61.0,
+            clipped: 0.25,
+            silent: 0.5,
+        }),
+        gaps: 2,
+        gaps_length: Duration::from_millis(140),
+    }
+}
+
 /// Every kind of entry, with every field in use.
 fn everything() -> Vec<Entry> {
     vec![
@@ -76,21 +96,11 @@ fn everything() -> Vec<Entry> {
         Entry::Escalated {
             reason: "wants a person".to_owned(),
         },
-        Entry::Sound(Sound {
-            heard: Heard {
-                mos: 4.25,
-                loss: 0.012,
-                jitter: Duration::from_micros(4_125),
-            },
-            sent: Some(Heard::default()),
-            round_trip: Some(Duration::from_millis(48)),
-            levels: Some(Levels {
-                speech_dbm0: -21.5,
-                noise_dbm0: -61.0,
-                clipped: 0.25,
-                silent: 0.5,
-            }),
-        }),
+        Entry::Sound(sound()),
+        Entry::Recording {
+            at: seconds(4),
+            step: RecordingStep::Stopped("a person took over".to_owned()),
+        },
         Entry::Noticed {
             at: seconds(5),
             what: "a fax machine".to_owned(),
