@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use super::table::Owner;
-use crate::sip::message::Request;
+use crate::sip::message::{Host, Request};
 use crate::sip::{Flow, TransactionId, Transport};
 
 /// The largest request in a datagram where nobody knows the path's MTU (RFC 3261 §18.1.1).
 const DATAGRAM_MAX: usize = 1300;
 
-/// What our Via will add to a request at most, in bytes.
-const VIA_BYTES: usize = 128;
+/// What our Via adds to a request besides the host, in bytes.
+const VIA_BYTES: usize = 72;
 
 /// How long a peer that took no connection is not asked for one again: a dial that nobody answers
 /// holds a call up for seconds.
@@ -58,7 +58,10 @@ impl Endpoint {
             same && tcp.is_ipv4() == flow.local.is_ipv4()
         };
         let tcp = self.settings.tcp.iter().find(ours)?;
-        if request.write().len() + VIA_BYTES <= DATAGRAM_MAX {
+        let host = self.settings.via_host.as_ref().map(Host::to_string);
+        let host = host.map_or(0, |host| host.len());
+        let host = host.max(flow.local.ip().to_string().len());
+        if request.write().len() + VIA_BYTES + host <= DATAGRAM_MAX {
             return None;
         }
         Some(Flow {

@@ -1,8 +1,14 @@
 use super::*;
+use core::net::IpAddr;
+
+use crate::audio::Codec;
 use crate::io::clock;
+use crate::sdp;
+use crate::sip::digest::{Credentials, Password};
 use crate::sip::endpoint::{Event, Settings};
-use crate::sip::message::{self, Message, Method, StatusCode};
-use crate::sip::session::{Input, Output};
+use crate::sip::message::{self, Message, Method, NameAddr, StatusCode, Uri};
+use crate::sip::session::{self, Call, Input, Output, Policy, Session};
+use crate::sip::transaction::Timing;
 use crate::sip::{Random, SessionId};
 
 struct Bench {
@@ -185,4 +191,84 @@ fn the_memory_of_refusals_is_bounded() {
     }
     assert!(refusals.0.len() <= REFUSALS_MAX);
     assert!(refusals.stand(SocketAddr::new(udp().remote.ip(), 999), now));
+}
+
+/// The INVITE of a call that we make over UDP, all codecs offered, as an extension of a PBX.
+fn our_invite(bench: &mut Bench) -> (Session, Request, Flow) {
+    let server = "pbx.example.com";
+    let own: IpAddr = "203.0.113.217".parse().unwrap();
+    let uri = |user: &str| Uri::parse(format!("sip:{user}@{server}")).unwrap();
+    let settings = session::Settings {
+        contact: Uri::sip(Some("gateway-support"), own, Some(5060)),
+        server_name: "Ringwell".to_owned(),
+        local_media: sdp::Local {
+            address: own,
+            port: 16_384,
+            session_id: u64::from(u32::MAX),
+            codecs: vec![Codec::Opus, Codec::G722, Codec::PCMU, Codec::PCMA],
+            srtp: sdp::Srtp::default(),
+        },
+        policy: Policy {
+            credentials: Some(Credentials {
+                realm: None,
+                username: "1001".to_owned(),
+                password: Password::new("pa55"),
+            }),
+            ..Policy::default()
+        },
+        timing: Timing::default(),
+    };
+    let call = Call {
+        uri: uri("+15550100123"),
+        from: NameAddr::new(uri("1001")),
+        to: NameAddr::new(uri("+15550100123")),
+    };
+    let mut session = Session::outgoing(call, udp(), settings, Random::new([3, 4]));
+    send_of(&mut session, bench);
+    let (invite, flow) = bench.sent();
+    (session, invite, flow)
+}
+
+/// Passes on what the session sends.
+fn send_of(session: &mut Session, bench: &mut Bench) {
+    while let Some(output) = session.poll_output() {
+        bench
+            .endpoint
+            .handle_output(bench.session, output, bench.now);
+    }
+}
+
+#[test]
+fn an_ordinary_invite_of_ours_fits_a_datagram_and_so_does_the_one_with_credentials() {
+    let mut bench = Bench::new(&["0.0.0.0:5062"]);
+    let (mut session, invite, flow) = our_invite(&mut bench);
+    assert_eq!(flow, udp());
+    let bytes = invite.write();
+    assert!(
+        bytes.len() <= 1050,
+        "{} bytes:\n{}",
+        bytes.len(),
+        String::from_utf8_lossy(&bytes)
+    );
+    let challenge = "Digest realm=\"pbx.example.com\", nonce=\"5f0c1d2e7a9b4c6d8e0f1a2b3c4d5e6f\", \
+                     qop=\"auth\", algorithm=MD5";
+    let refused = message::Response::to_request(&invite, StatusCode::PROXY_AUTHENTICATION_REQUIRED)
+        .with_header(message::Name::ProxyAuthenticate, challenge);
+    bench
+        .endpoint
+        .handle_message(refused.write(), udp(), bench.now);
+    let input = bench.input().expect("the session is told");
+    session.handle(input, bench.now);
+    bench.endpoint.poll_transmit().expect("the ACK");
+    send_of(&mut session, &mut bench);
+    let (proven, flow) = bench.sent();
+    assert!(proven.headers.contains(&message::Name::ProxyAuthorization));
+    let bytes = proven.write();
+    assert_eq!(
+        flow,
+        udp(),
+        "{} bytes:\n{}",
+        bytes.len(),
+        String::from_utf8_lossy(&bytes)
+    );
 }
