@@ -232,11 +232,19 @@ fn calls_and_media(config: &Config, findings: &mut Findings) {
             "choose ports that do not hold it",
         );
     }
-    if media.address.is_some_and(|a: IpAddr| a.is_unspecified()) {
+    if media.address.iter().any(IpAddr::is_unspecified) {
         findings.add(
             "media.address",
             "it is no address that a peer can send to",
             "write one of this box's addresses, or remove the key",
+        );
+    }
+    let of_v4 = media.address.iter().filter(|it| it.is_ipv4()).count();
+    if of_v4 > 1 || media.address.len() - of_v4 > 1 {
+        findings.add(
+            "media.address",
+            "it names two addresses of one family",
+            "keep one IPv4 address and one IPv6 address at most",
         );
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::stun_server::StunServer;
-use super::values::{PortRange, duration};
+use super::values::{PortRange, duration, one_or_more};
 
 /// `[sip]`: where calls come in.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -122,8 +122,9 @@ impl Default for Calls {
 pub struct Media {
     /// UDP ports for RTP and RTCP.
     pub ports: PortRange,
-    /// The address to send and receive audio on; the signalling's own when absent.
-    pub address: Option<IpAddr>,
+    /// The addresses to send and receive audio on, one of a family; of a family without, the signalling's own.
+    #[serde(with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
+    pub address: Vec<IpAddr>,
     /// Media threads; chosen by `calls.max` when absent.
     pub threads: Option<usize>,
     /// Give up when no audio came after the answer for this long.
@@ -151,7 +152,7 @@ impl Default for Media {
                 first: 10_000,
                 last: 10_999,
             },
-            address: None,
+            address: Vec::new(),
             threads: None,
             timeout_initial: Duration::from_secs(15),
             timeout_running: Duration::from_secs(30),

@@ -76,6 +76,12 @@ fn a_value_of_the_wrong_kind_is_named() {
         ("[calls]\nmax = \"many\"", "calls.max", 6),
         ("[calls]\nmax_duration = \"5\"", "calls.max_duration", 6),
         ("[media]\nports = \"1-2\"", "media.ports", 6),
+        ("[media]\naddress = \"here\"", "media.address", 6),
+        (
+            "[media]\naddress = [\"::1\", \"here\"]",
+            "media.address[1]",
+            6,
+        ),
         ("[sip]\nlisten_udp = [\"5060\"]", "sip.listen_udp[0]", 6),
         ("[sip]\nunknown_source = \"nod\"", "sip.unknown_source", 6),
         ("[sip]\nstun_server = \"stun:a:1\"", "sip.stun_server", 6),

@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use core::str::FromStr;
 use std::time::Duration;
 
+use serde::de::{SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A network: every address whose first `prefix` bits are those of `address`.
@@ -208,6 +209,44 @@ pub(super) mod duration {
 
     pub(crate) fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&write_duration(*duration))
+    }
+}
+
+/// One value in quotes, or a list of them.
+pub(super) mod one_or_more {
+    use super::*;
+
+    struct Read;
+
+    impl<'de> Visitor<'de> for Read {
+        type Value = Vec<IpAddr>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an address such as \"192.168.1.20\", or a list of them")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            match text.parse() {
+                Ok(address) => Ok(vec![address]),
+                Err(_) => Err(E::invalid_value(Unexpected::Str(text), &self)),
+            }
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut addresses = Vec::new();
+            while let Some(address) = list.next_element()? {
+                addresses.push(address);
+            }
+            Ok(addresses)
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpAddr>, D::Error> {
+        from.deserialize_any(Read)
+    }
+
+    pub(crate) fn serialize<S: Serializer>(all: &[IpAddr], to: S) -> Result<S::Ok, S::Error> {
+        all.serialize(to)
     }
 }
 

@@ -99,7 +99,7 @@ impl CallTask {
         let now = clock::now();
         let id = new_call_id(&mut random);
         log::info!(CALL_ID = id.0.as_str(), LINE = &*line.name, PEER:% = flow.remote, KIND:? = kind; "INVITE");
-        let settings = services.call_settings(flow, line, ports.port, &mut random);
+        let settings = services.call_settings(flow, line, &ports, &mut random);
         let local = &settings.session.local_media;
         let signalled = SocketAddr::new(local.address, local.port);
         let arrival = Arrival {

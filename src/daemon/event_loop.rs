@@ -308,7 +308,8 @@ impl EventLoop {
                 now,
             );
         };
-        let Some(ports) = self.services.ports.allocate(now) else {
+        let address = self.services.media_addresses.of_call(&invite, flow);
+        let Some(ports) = self.services.ports.allocate_at(address, now) else {
             return self.refuse(
                 session,
                 transaction,

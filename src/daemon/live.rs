@@ -1,18 +1,20 @@
 //! What `ringwell check --live` finds: every outside service and the telephone side asked once, and
 //! said in words what is wrong.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::lines::Lines;
+use super::media_addresses::MediaAddresses;
 use super::services;
 use crate::audio::{Law, SpeechFormat};
 use crate::config::{Config, Secrets};
 use crate::conversation::{Exchange, Failure, ReplyEvent, ReplyId, ReplyRequest};
 use crate::io::deepgram::rest::Renderer;
 use crate::io::desk::DeskError;
+use crate::io::media_socket;
 use crate::io::tls::Tls;
 
 mod telephone;
@@ -67,7 +69,9 @@ pub async fn check(config: &Config, secrets: Secrets, peers: &[SocketAddr]) -> V
         ear(config, secrets.ear, &tls),
         voice(config, secrets.voice, &tls),
     );
-    let mut findings = vec![desk, model, ear, voice, ports(config)];
+    let mut findings = vec![desk, model, ear, voice];
+    let addresses = MediaAddresses::new(config).of_each_family();
+    findings.extend(addresses.iter().map(|address| ports(config, *address)));
     findings.extend(telephone(config, &lines, peers).await);
     findings
 }
@@ -164,26 +168,27 @@ fn in_words(failure: Failure, table: &str) -> String {
 }
 
 /// Whether the ports for audio can be had.
-fn ports(config: &Config) -> Finding {
+fn ports(config: &Config, address: IpAddr) -> Finding {
     let what = "media ports";
-    let settings = services::port_settings(config);
+    let settings = media_socket::Settings {
+        address,
+        ..services::port_settings(config)
+    };
     let all = config.media.ports.pairs();
     match settings.taken() {
         Err(error) => Finding::new(
             what,
             Verdict::Wrong,
-            format!(
-                "none can be opened at {}: {error}; correct media.address",
-                settings.address
-            ),
+            format!("none can be opened at {address}: {error}; correct media.address"),
         ),
         Ok(taken) if taken.is_empty() => {
-            let words = format!("{all} pairs are free; open them in the firewall for UDP");
+            let words =
+                format!("{all} pairs are free at {address}; open them in the firewall for UDP");
             Finding::new(what, Verdict::Fine, words)
         }
         Ok(taken) => {
             let words = format!(
-                "{} of {all} pairs are held by running calls or other programs, {} first",
+                "{} of {all} pairs at {address} are held by running calls or other programs, {} first",
                 taken.len(),
                 taken[0]
             );

@@ -24,6 +24,7 @@ mod legs;
 mod lines;
 pub mod live;
 pub mod log;
+mod media_addresses;
 pub mod metrics;
 pub mod notify;
 mod paths;

@@ -1,7 +1,7 @@
 //! What all calls share: the outside services, the store, the media threads, and the limits. Made
 //! once, from the configuration.
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use rustls::RootCertStore;
 use secrecy::SecretString;
 
 use super::lines::Line;
+use super::media_addresses::MediaAddresses;
 use super::metrics::Metrics;
 use super::plan::Plans;
 use super::public_address::PublicAddress;
@@ -24,7 +25,7 @@ use crate::io::deepgram::{Endpoint, rest::Renderer};
 use crate::io::desk::Desk;
 use crate::io::desk::kayako::{self, Kayako};
 use crate::io::knowledge::Knowledge;
-use crate::io::media_socket::{self, PortPool};
+use crate::io::media_socket::{self, MediaPorts, PortPool};
 use crate::io::media_thread::{self, MediaHandle, MediaThread, Realtime};
 use crate::io::openai::{self, Model};
 use crate::io::outbox::Outbox;
@@ -88,7 +89,7 @@ pub(crate) struct Services {
     fax: call::Fax,
     server_name: String,
     pub(crate) public_address: PublicAddress,
-    media_address: Option<IpAddr>,
+    pub(crate) media_addresses: MediaAddresses,
     /// Whom SIP peers with TLS are trusted by, where their line does not say.
     pub(crate) roots: Arc<RootCertStore>,
 }
@@ -131,7 +132,7 @@ impl Services {
             fax: fax(config),
             server_name: config.sip.server_name.clone(),
             public_address: PublicAddress::new(config.sip.public_address),
-            media_address: config.media.address,
+            media_addresses: MediaAddresses::new(config),
             roots: tls.roots(),
         })
     }
@@ -141,12 +142,12 @@ impl Services {
         &self,
         flow: Flow,
         line: &Line,
-        port: u16,
+        ports: &MediaPorts,
         random: &mut Random,
     ) -> call::Settings {
         let plan = self.plans.present();
         call::Settings {
-            session: self.session_settings(flow, line, port, random),
+            session: self.session_settings(flow, line, ports, random),
             conversation: Arc::clone(&plan.conversation),
             answer_after_max: self.answer_after_max,
             diagnostic_max: self.diagnostic_max,
@@ -165,8 +166,8 @@ impl Services {
         first: Option<Codec>,
         random: &mut Random,
     ) -> call::SecondLeg {
-        let (flow, port) = (way.dial.flow, way.ports.port);
-        let mut settings = self.session_settings(flow, &way.line, port, random);
+        let flow = way.dial.flow;
+        let mut settings = self.session_settings(flow, &way.line, &way.ports, random);
         settings.policy = way.dial.policy.clone();
         if let Some(first) = first {
             settings.local_media.prefer(first);
@@ -184,7 +185,7 @@ impl Services {
         &self,
         flow: Flow,
         line: &Line,
-        port: u16,
+        ports: &MediaPorts,
         random: &mut Random,
     ) -> session::Settings {
         let of_line = line.public_address(flow);
@@ -194,7 +195,7 @@ impl Services {
         };
         let (peer, local) = (flow.remote.ip(), flow.local.ip());
         let address = known.told(peer, local);
-        let media = known.told(peer, self.media_address.unwrap_or(local));
+        let media = known.told(peer, ports.address);
         let reached = of_line.map_or(flow.local.port(), |public| public.port());
         let host = Host::from(address);
         let contact = Uri::sip(Some(&line.contact_user), host, Some(reached));
@@ -207,8 +208,8 @@ impl Services {
             server_name: self.server_name.clone(),
             local_media: sdp::Local {
                 address: media,
-                port,
-                session_id: random.next_u64() >> 1,
+                port: ports.port,
+                session_id: random.next_u64() >> 32, // ten digits: an offer shall fit a datagram
                 codecs: line.codecs(),
                 srtp: sdp::Srtp::new(line.srtp(), clock::key()),
             },
@@ -416,10 +417,9 @@ fn media_threads(config: &Config) -> usize {
 
 /// Where the ports for audio are.
 pub(super) fn port_settings(config: &Config) -> media_socket::Settings {
-    let listened = config.sip.listen_udp.iter().chain(&config.sip.listen_tcp);
-    let listened = listened.map(SocketAddr::ip).next();
     let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let address = config.media.address.or(listened).unwrap_or(everywhere);
+    let addresses = MediaAddresses::new(config).of_each_family();
+    let address = addresses.first().copied().unwrap_or(everywhere);
     media_socket::Settings {
         first_port: config.media.ports.first,
         last_port: config.media.ports.last,

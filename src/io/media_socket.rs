@@ -15,7 +15,7 @@ use super::clock;
 /// What a pool is made of.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The local address to bind to.
+    /// The local address to bind to where the call names none.
     pub address: IpAddr,
     /// The lowest port; an odd one is rounded up.
     pub first_port: u16,
@@ -111,9 +111,15 @@ impl PortPool {
         }
     }
 
-    /// A bound pair; `None` when all are in use, resting, or taken by other programs.
+    /// A pair bound at the pool's address; `None` when all are in use, resting, or taken by other programs.
     #[must_use]
     pub fn allocate(&self, now: Instant) -> Option<MediaPorts> {
+        self.allocate_at(self.settings.address, now)
+    }
+
+    /// A pair bound at an address of either family. A pair is one call's, whatever its address.
+    #[must_use]
+    pub fn allocate_at(&self, address: IpAddr, now: Instant) -> Option<MediaPorts> {
         let total = lock(&self.pairs).states.len();
         for _ in 0..total {
             let index = lock(&self.pairs).claim(now)?;
@@ -124,13 +130,22 @@ impl PortPool {
                 returned: false,
             };
             let port = self.port(index);
-            if let (Ok(rtp), Ok(rtcp)) = (self.bind(port), self.bind(port.saturating_add(1))) {
-                return Some(MediaPorts {
-                    rtp,
-                    rtcp,
-                    port,
-                    lease,
-                });
+            let bound = self.bind_pair(address, port);
+            match bound {
+                Ok((rtp, rtcp)) => {
+                    return Some(MediaPorts {
+                        rtp,
+                        rtcp,
+                        address,
+                        port,
+                        lease,
+                    });
+                }
+                Err(error) if is_of_address(&error) => {
+                    log::warn!("no audio at {address}: {error}");
+                    return None;
+                }
+                Err(_) => {}
             }
             lock(&self.pairs).refused_by_system += 1; // the lease rests: another program has the port
         }
@@ -168,8 +183,14 @@ impl PortPool {
         u16::try_from(first + 2 * index).unwrap_or(u16::MAX)
     }
 
-    fn bind(&self, port: u16) -> io::Result<UdpSocket> {
-        let socket = UdpSocket::bind(SocketAddr::new(self.settings.address, port))?;
+    fn bind_pair(&self, address: IpAddr, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
+        let rtp = self.bind(SocketAddr::new(address, port))?;
+        let rtcp = self.bind(SocketAddr::new(address, port.saturating_add(1)))?;
+        Ok((rtp, rtcp))
+    }
+
+    fn bind(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        let socket = UdpSocket::bind(address)?;
         socket.set_nonblocking(true)?;
         // Without the time of arrival jitter is measured by our own turns, and the voice still flows.
         let _ = setsockopt(&socket, sockopt::ReceiveTimestampns, &true);
@@ -205,6 +226,8 @@ pub struct MediaPorts {
     pub rtp: UdpSocket,
     /// The control socket.
     pub rtcp: UdpSocket,
+    /// What both are bound to.
+    pub address: IpAddr,
     /// The even port of `rtp`, for the session description.
     pub port: u16,
     lease: Lease,
@@ -258,6 +281,12 @@ fn mark(socket: &UdpSocket, dscp: u8) -> bool {
         return asked.is_ok() && getsockopt(socket, sockopt::Ipv6TClass) == Ok(class);
     }
     four.is_ok() && getsockopt(socket, sockopt::Ipv4Tos) == Ok(class)
+}
+
+/// Whether no port would help: the address is none of this machine.
+fn is_of_address(error: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::AddrNotAvailable, io::ErrorKind::InvalidInput];
+    kinds.contains(&error.kind())
 }
 
 /// A panic while the lock was held leaves plain states behind, so they stay usable.

@@ -399,7 +399,8 @@ fn named(address: SocketAddr, transport: &str, error: &io::Error) -> io::Error {
 }
 
 /// Our address from which the kernel would send there; no packet is sent.
-fn route(remote: SocketAddr) -> Option<IpAddr> {
+#[must_use]
+pub fn route(remote: SocketAddr) -> Option<IpAddr> {
     let any = if remote.is_ipv4() {
         IpAddr::from(Ipv4Addr::UNSPECIFIED)
     } else {

@@ -66,18 +66,17 @@ impl Format {
         name.to_owned()
     }
 
-    /// The value of its `a=fmtp`, if it has one; `events` is what telephone events are taken.
-    pub(super) fn parameters(self, events: &str) -> Option<&str> {
-        match self {
-            Self::TelephoneEvent(_) => Some(events),
-            Self::Audio(Codec::Opus) => Some(OPUS),
-            Self::Audio(Codec::G711(_) | Codec::G722) | Self::ComfortNoise => None,
-        }
-    }
-
     /// The `a=rtpmap` that binds it to a payload type.
     pub(super) fn rtpmap(self, payload_type: u8) -> Attribute {
         Attribute::new("rtpmap", format!("{payload_type} {}", self.encoding()))
+    }
+}
+
+/// The value of a codec's `a=fmtp`, if it has one.
+pub(super) fn parameters(codec: Codec) -> Option<&'static str> {
+    match codec {
+        Codec::Opus => Some(OPUS),
+        Codec::G711(_) | Codec::G722 => None,
     }
 }
 

@@ -16,7 +16,7 @@ mod parse;
 mod write;
 
 pub use crypto::{Crypto, Srtp, SrtpPolicy, Suite};
-pub use offer_answer::{NoCommonCodec, answer, conclude, offer};
+pub use offer_answer::{NoCommonCodec, answer, audio_addresses, conclude, offer};
 pub use parse::Unreadable;
 
 // `sdp -> audio::Codec` is the one leaf-to-leaf import besides `sip::session -> sdp`.

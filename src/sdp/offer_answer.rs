@@ -1,9 +1,9 @@
 //! The offer/answer model (RFC 3264) for one audio stream over RTP/AVP, or over RTP/SAVP with keys (RFC 4568).
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use super::crypto::line::Line;
-use super::format::Format;
+use super::format::{self, Format};
 use super::{
     Attribute, Connection, Direction, Local, Media, Negotiated, Origin, SessionDescription,
 };
@@ -179,7 +179,13 @@ pub fn conclude(
 /// The stream, payload type and codec to take of an offer.
 fn choose(offer: &SessionDescription, local: &Local) -> Result<(usize, u8, Codec), NoCommonCodec> {
     let mut refusal = NoCommonCodec::NoAudio;
-    for (index, media) in offer.media.iter().enumerate() {
+    let is_far = |media: &Media| {
+        let address = remote(offer, media);
+        address.is_some_and(|it| !is_near(it.ip(), local.address))
+    };
+    let mut streams: Vec<_> = offer.media.iter().enumerate().collect();
+    streams.sort_by_key(|(_, media)| is_far(media)); // stable: otherwise in their order
+    for (index, media) in streams {
         if !is_audio(media) {
             continue;
         }
@@ -200,6 +206,18 @@ fn choose(offer: &SessionDescription, local: &Local) -> Result<(usize, u8, Codec
         refusal = NoCommonCodec::Codec(names(media));
     }
     Err(refusal)
+}
+
+/// The addresses at which a description wants audio, most liked first; none for a stream on hold or at a named host.
+pub fn audio_addresses(description: &SessionDescription) -> impl Iterator<Item = IpAddr> {
+    let streams = description.media.iter().filter(|media| is_audio(media));
+    streams.filter_map(|media| remote(description, media).map(|remote| remote.ip()))
+}
+
+/// Whether a socket at `own` can send there. A telephone with both families may name one for audio and call over the
+/// other: the source of its packets then shows where to send.
+fn is_near(address: IpAddr, own: IpAddr) -> bool {
+    address.is_ipv4() == own.is_ipv4()
 }
 
 fn is_audio(media: &Media) -> bool {
@@ -269,9 +287,16 @@ fn describe(local: &Local) -> SessionDescription {
 /// An audio stream of ours, still without direction.
 fn audio(local: &Local, formats: &[(u8, Format)], events: &str, ptime_ms: u16) -> Media {
     let mut attributes = Vec::new();
+    // Once: those at a second clock are the usual ones (RFC 4733 §2.4.1), and an offer shall fit a datagram.
+    let mut events = Some(events);
     for &(number, format) in formats {
         attributes.push(format.rtpmap(number));
-        if let Some(parameters) = format.parameters(events) {
+        let parameters = match format {
+            Format::TelephoneEvent(_) => events.take(),
+            Format::Audio(codec) => format::parameters(codec),
+            Format::ComfortNoise => None,
+        };
+        if let Some(parameters) = parameters {
             attributes.push(Attribute::new("fmtp", format!("{number} {parameters}")));
         }
     }

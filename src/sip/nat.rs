@@ -9,7 +9,8 @@ use core::net::IpAddr;
 /// What is known of our addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Addresses {
-    /// What the configuration says of this peer's line. It counts for the peer wherever it is.
+    /// What the configuration says of this peer's line. It counts for the peer wherever it is,
+    /// for what is of its family.
     pub of_line: Option<IpAddr>,
     /// What the configuration says, or what STUN or a registrar found out.
     pub public: Option<IpAddr>,
@@ -19,7 +20,7 @@ impl Addresses {
     /// The address that this peer is told; `local` is our address on the way to it.
     #[must_use]
     pub fn told(self, peer: IpAddr, local: IpAddr) -> IpAddr {
-        if let Some(address) = self.of_line {
+        if let Some(address) = self.of_line.filter(|it| same_family(*it, local)) {
             return address;
         }
         match self.public {

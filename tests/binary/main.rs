@@ -10,6 +10,7 @@ mod endings;
 mod faults;
 mod flood;
 mod guard;
+mod ipv6;
 mod kamailio;
 mod lab;
 mod linphone;

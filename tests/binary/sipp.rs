@@ -169,7 +169,12 @@ fn unhex(text: &str) -> Vec<u8> {
 
 /// What tshark finds wrong with SIP, SDP, RTP or RTCP that this address sent.
 pub fn malformed(capture: &Path, sender: &str) -> String {
-    let filter = format!("ip.src=={sender} && (_ws.malformed || _ws.expert.severity==error)");
+    let field = if sender.contains(':') {
+        "ipv6.src"
+    } else {
+        "ip.src"
+    };
+    let filter = format!("{field}=={sender} && (_ws.malformed || _ws.expert.severity==error)");
     let output = Command::new("tshark")
         .args(["-r", &capture.display().to_string(), "-n", "-Y", &filter])
         .output()

@@ -242,6 +242,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("[media]\nports = \"5000-5999\"", "media.ports", "SIP port"),
     ("[media]\naddress = \"::\"", "media.address", "send to"),
     (
+        "[media]\naddress = [\"::1\", \"192.0.2.1\", \"192.0.2.2\"]",
+        "media.address",
+        "one family",
+    ),
+    (
         "[media]\ntimeout_running = \"0s\"",
         "media.timeout_running",
         "range",

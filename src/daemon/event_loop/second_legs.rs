@@ -151,7 +151,8 @@ impl EventLoop {
             return Err(rest.unwrap_or_else(|| "no other way is left".to_owned()));
         };
         let (call, server) = (wish.call, dial.flow.remote);
-        let ports = self.services.ports.allocate(clock::now());
+        let address = self.services.media_addresses.on(dial.flow);
+        let ports = self.services.ports.allocate_at(address, clock::now());
         let ports = ports.ok_or("no port is free")?;
         let session = self.endpoint.start_session();
         self.second_legs.owners.insert(session, call);

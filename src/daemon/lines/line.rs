@@ -219,7 +219,8 @@ impl Line {
         let seen = seen.filter(|public| public.ip() != flow.local.ip());
         let stream = flow.transport.is_stream();
         let seen = seen.map(|it| SocketAddr::new(it.ip(), if stream { port } else { it.port() }));
-        told.or(seen)
+        let known = told.or(seen);
+        known.filter(|public| public.is_ipv4() == flow.local.is_ipv4())
     }
 
     /// The ways to call `user`, in the order to try them: the path in use before the others.

@@ -67,6 +67,36 @@ fn the_mark_is_the_wished_one_in_both_families() {
 }
 
 #[test]
+fn a_pair_is_bound_in_the_family_of_the_call_and_is_one_calls_alone() {
+    let pool = pool(2);
+    let now = clock::now();
+    let of = |address: IpAddr| pool.allocate_at(address, now).unwrap();
+    let ports = [
+        of(Ipv6Addr::LOCALHOST.into()),
+        of(Ipv4Addr::LOCALHOST.into()),
+    ];
+    for (ports, six) in ports.iter().zip([true, false]) {
+        let sockets = [&ports.rtp, &ports.rtcp];
+        let local = sockets.map(|socket| socket.local_addr().unwrap());
+        assert_eq!(local.map(|it| it.is_ipv6()), [six; 2]);
+        assert_eq!(local[0].ip(), ports.address);
+        assert_eq!(local.map(|it| it.port()), [ports.port, ports.port + 1]);
+    }
+    assert_ne!(ports[0].port, ports[1].port);
+    assert!(pool.allocate(now).is_none(), "both pairs are in use");
+}
+
+#[test]
+fn an_address_of_another_machine_takes_no_pairs_away() {
+    let pool = pool(3);
+    let now = clock::now();
+    let foreign = "192.0.2.1".parse().unwrap();
+    assert!(pool.allocate_at(foreign, now).is_none());
+    assert_eq!(pool.usage(now).resting, 1, "the one that was tried");
+    assert!(pool.allocate(now).is_some());
+}
+
+#[test]
 fn a_pair_rests_before_it_is_used_again() {
     let pool = pool(3);
     let now = clock::now();

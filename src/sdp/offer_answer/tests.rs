@@ -238,7 +238,7 @@ fn an_offer_of_all_codecs_is_exact_and_its_answer_picks_the_events() {
         "m=audio 30000 RTP/AVP 111 9 8 0 101 102\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 {OPUS}\r\n\
          a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
          a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n\
-         a=rtpmap:102 telephone-event/48000\r\na=fmtp:102 0-16\r\na=ptime:20\r\na=maxptime:60\r\n"
+         a=rtpmap:102 telephone-event/48000\r\na=ptime:20\r\na=maxptime:60\r\n"
     );
     assert!(ours.to_string().contains(&lines), "{ours}");
     let answer = audio(
@@ -517,6 +517,26 @@ fn answers_that_refuse_are_errors() {
         concluded("v=0\r\nm=audio 4 RTP/SAVP 0\r\n"),
         Err(NoCommonCodec::Profile("RTP/SAVP".to_owned()))
     );
+}
+
+/// RFC 8866 §5.7: each stream has an address of one family.
+#[test]
+fn a_stream_in_our_family_is_taken_before_one_in_the_other() {
+    let six = "m=audio 4 RTP/AVP 0\r\nc=IN IP6 2001:db8::7\r\n";
+    let four = "m=audio 6 RTP/AVP 8\r\nc=IN IP4 198.51.100.7\r\n";
+    let offered = |streams: &str| read(&format!("v=0\r\n{streams}"));
+    let (ours, negotiated) = taken(&offered(&format!("{six}{four}")));
+    assert_eq!((ours.media[0].port, ours.media[1].port), (0, 30_000));
+    assert_eq!(negotiated.remote, Some(address("198.51.100.7:6")));
+    let (ours, _) = taken(&offered(six));
+    assert!(ours.to_string().contains("c=IN IP4 192.0.2.80\r\n"));
+    let there = Local {
+        address: "2001:db8::8".parse().unwrap(),
+        ..local()
+    };
+    let (ours, negotiated) = answer(&offered(six), &there).expect("a common codec");
+    assert!(ours.to_string().contains("c=IN IP6 2001:db8::8\r\n"));
+    assert_eq!(negotiated.remote, Some(address("[2001:db8::7]:4")));
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn an_office_peer_is_told_the_local_address_a_provider_the_public_one() {
         (public, "fd00::1", "fd00::2", "fd00::2"),
         (line, "192.168.1.10", "192.168.1.20", "198.51.100.9"),
         (line, "54.172.60.1", "192.168.1.20", "198.51.100.9"),
+        (line, "2001:db8::1", "2001:db8::2", "2001:db8::2"),
         (unknown, "54.172.60.1", "192.168.1.20", "192.168.1.20"),
     ];
     for (addresses, peer, local, told) in cases {
