@@ -23,6 +23,9 @@ pub static RINGWELL: LazyLock<String> = LazyLock::new(|| {
 /// The port of the stand-in cloud.
 const CLOUD_PORT: u16 = 8900;
 
+/// What starts a program that finds another hosts file at the usual place; its own mounts and users end with it.
+const KNOWING: &str = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+
 static NEXT: AtomicU8 = AtomicU8::new(1);
 
 /// A running sandbox and gateway.
@@ -174,13 +177,35 @@ impl Lab {
             "--state",
             state.to_str().expect("a path in UTF-8"),
         ];
-        self.gateway = Some(Process::start(&RINGWELL, &arguments, &log));
+        let hosts = self.hosts();
+        self.gateway = Some(match hosts.exists() {
+            true => {
+                let hosts = hosts.to_str().expect("a path in UTF-8");
+                let lead = ["-rm", "sh", "-c", KNOWING, hosts, &RINGWELL];
+                Process::start("unshare", &[&lead[..], &arguments].concat(), &log)
+            }
+            false => Process::start(&RINGWELL, &arguments, &log),
+        });
         let ready = wait(Duration::from_secs(20), || self.try_status());
         assert!(
             ready.is_some(),
             "the gateway answers; its log:\n{}",
             self.log()
         );
+    }
+
+    /// Gives the gateway a hosts file of its own, in which these neighbours have names, and starts it again.
+    pub fn name_hosts(&mut self, names: &[(&str, u8)]) {
+        let lines = names
+            .iter()
+            .map(|(name, host)| format!("{} {name}\n", self.neighbour(*host)));
+        std::fs::write(self.hosts(), lines.collect::<String>()).expect("the hosts file is written");
+        self.kill_gateway();
+        self.start_gateway();
+    }
+
+    fn hosts(&self) -> PathBuf {
+        self.dir.path().join("hosts")
     }
 
     /// SIGKILL to the gateway.

@@ -24,8 +24,13 @@ fn lab(mode: &str) -> Lab {
 
 /// SIPp as the person.
 fn person(lab: &Lab, arguments: &[&str]) -> Process {
-    let ip = lab.neighbour(PERSON).to_string();
-    let log = lab.dir.path().join("person.log");
+    person_at(lab, PERSON, arguments)
+}
+
+/// SIPp at another address.
+fn person_at(lab: &Lab, host: u8, arguments: &[&str]) -> Process {
+    let ip = lab.neighbour(host).to_string();
+    let log = lab.dir.path().join(format!("person-{host}.log"));
     let common = ["-i", &ip, "-mi", &ip, "-p", "5060", "-nostdin", "-m", "1"];
     Process::start("sipp", &[&common, arguments].concat(), &log)
 }
@@ -239,6 +244,59 @@ fn rfc_3263_4_a_host_name_is_looked_up_when_the_person_is_called() {
         contents.contains("to the sales team: connected"),
         "{contents}"
     );
+}
+
+/// The sales team has two addresses under one name, and the second one answers whatever becomes of the first.
+fn the_second_address_takes_the_call(parameters: &str, first: Option<&str>, second: &[&str]) {
+    let target =
+        format!("[{{name = \"the sales team\", uri = \"sip:201@sales.test:5060{parameters}\"}}]");
+    let mut lab = Lab::start(&[("transfer", "target", &target)]);
+    lab.name_hosts(&[("sales.test", PERSON), ("sales.test", PERSON + 1)]);
+    lab.knows_articles();
+    let first = first.map(|text| {
+        let path = scenario(&lab, "first.xml", text);
+        person(&lab, &["-sf", &path])
+    });
+    let arguments = [&["-sn", "uas", "-rtp_echo"], second].concat();
+    let mut second = person_at(&lab, PERSON + 1, &arguments);
+    let capture = Capture::start(&lab, &format!("net {}/24 and port 5060", lab.ip));
+    let report = lab.call(
+        "assistant",
+        "wait until it stops; say transfer me to the sales team; wait for one moment within 20 s; \
+         wait until it stops; pause 8 s; say seven purple elephants; \
+         wait for seven purple elephants within 15 s; hang up",
+    );
+    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
+    let ended = second.ended(PATIENCE);
+    assert!(ended.is_some_and(|it| it.success()), "{}", lab.log());
+    if let Some(mut first) = first {
+        let ended = first.ended(PATIENCE);
+        assert!(ended.is_some_and(|it| it.success()), "{}", lab.log());
+    }
+    assert_eq!(sipp::malformed(&capture.finish(), &lab.ip.to_string()), "");
+    nothing_is_left(&lab);
+    let ticket = &lab.tickets_are(1, PATIENCE)[0];
+    let contents = contents(ticket);
+    assert!(
+        contents.contains("to the sales team: connected"),
+        "{contents}"
+    );
+}
+
+#[test]
+fn rfc_3263_4_3_after_503_the_next_address_is_called() {
+    let unavailable = include_str!("../sipp/rfc3261_21_5_4_unavailable_target.xml");
+    the_second_address_takes_the_call("", Some(unavailable), &[]);
+}
+
+#[test]
+fn rfc_3263_4_3_when_no_connection_is_taken_the_next_address_is_called() {
+    the_second_address_takes_the_call(";transport=tcp", None, &["-t", "t1"]);
+}
+
+#[test]
+fn rfc_3263_4_3_when_nobody_is_there_the_next_address_is_called() {
+    the_second_address_takes_the_call("", None, &[]);
 }
 
 #[test]
