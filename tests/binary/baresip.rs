@@ -57,9 +57,11 @@ impl Baresip {
         std::fs::create_dir_all(folder).expect("the folder can be made");
         let text = config(ip, folder, says) + lines;
         std::fs::write(folder.join("config"), text).expect("config is written");
-        let account = format!(
-            "{account};answermode=auto;dtmfmode=rtpevent;audio_codecs=PCMU/8000/1,PCMA/8000/1\n"
-        );
+        let codecs = match account.contains(";audio_codecs=") {
+            true => "",
+            false => ";audio_codecs=PCMU/8000/1,PCMA/8000/1",
+        };
+        let account = format!("{account};answermode=auto;dtmfmode=rtpevent{codecs}\n");
         std::fs::write(folder.join("accounts"), account).expect("accounts are written");
         let path = folder.to_str().expect("a path in UTF-8");
         let log = folder.join("log");
