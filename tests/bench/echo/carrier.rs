@@ -162,6 +162,7 @@ fn ours(far_ends: &[SocketAddr]) {
             session,
             crypto: None,
             mode: Mode::Echo,
+            tap: None,
             events: events.clone(),
         };
         media.add(call).expect("the queue has room");
