@@ -4,6 +4,7 @@
 //! collision, another version or a damaged file is the same as no file: it is rendered again.
 
 use core::fmt::Debug;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::{AbortHandle, spawn_blocking};
 
 use super::deepgram::rest::Renderer;
@@ -40,7 +40,7 @@ const RETRY_REFUSED: Duration = Duration::from_secs(300);
 pub struct PromptCache {
     folder: PathBuf,
     renderer: Renderer,
-    kept: Mutex<HashMap<String, Bytes>>,
+    kept: Mutex<HashMap<String, Arc<[u8]>>>,
 }
 
 /// Rendering in the background; ends when dropped.
@@ -65,10 +65,10 @@ impl Drop for Rendering {
 
 /// The built-in last words.
 #[must_use]
-pub fn apology(format: SpeechFormat) -> Bytes {
+pub fn apology(format: SpeechFormat) -> Cow<'static, [u8]> {
     match format {
-        SpeechFormat::G711(Law::Mu) => Bytes::from_static(APOLOGY_MU),
-        SpeechFormat::G711(Law::A) => Bytes::from_static(APOLOGY_A),
+        SpeechFormat::G711(Law::Mu) => APOLOGY_MU.into(),
+        SpeechFormat::G711(Law::A) => APOLOGY_A.into(),
         SpeechFormat::Linear16(rate) => {
             let samples: Vec<i16> = APOLOGY_MU
                 .iter()
@@ -97,20 +97,20 @@ impl PromptCache {
 
     /// The audio of a prompt, if it has been rendered. Reads the disk the first time.
     #[must_use]
-    pub fn get(&self, text: &str, format: SpeechFormat) -> Option<Bytes> {
+    pub fn get(&self, text: &str, format: SpeechFormat) -> Option<Arc<[u8]>> {
         let key = self.key(text, format);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(audio) = kept.get(&key) {
-            return Some(audio.clone());
+            return Some(Arc::clone(audio));
         }
         let file = fs::read(self.path(&key)).ok()?;
         let Some(audio) = unpacked(&file, &key) else {
             log::warn!("a kept prompt is damaged and will be rendered again");
             return None;
         };
-        let audio = Bytes::from(audio);
+        let audio: Arc<[u8]> = audio.into();
         if kept.len() < MAX_KEPT {
-            kept.insert(key, audio.clone());
+            kept.insert(key, Arc::clone(&audio));
         }
         Some(audio)
     }

@@ -26,7 +26,7 @@ fn lab() -> (Lab, u16) {
 }
 
 fn call(lab: &Lab, port: u16, script: &str) -> Value {
-    let mut command = Command::new(RINGWELL);
+    let mut command = Command::new(&*RINGWELL);
     let uri = format!("sip:assistant@[::1]:{port}");
     command.args(["call", &uri, "--local", "::1", "--json", "--script", script]);
     let output = command.output().expect("the caller runs");

@@ -41,14 +41,6 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     ] {
         findings.range(name, &size, &(1..=100_000_000));
     }
-    let text = config.assistant.prompts.recording.as_deref();
-    if recording.is_on() && text.is_some_and(|text| text.trim().is_empty()) {
-        findings.add(
-            "assistant.prompts.recording",
-            "it is empty, and a call is recorded only when the caller has heard it",
-            "write what is said of the recording, or remove the key",
-        );
-    }
 }
 
 /// Things that work but are seldom meant.

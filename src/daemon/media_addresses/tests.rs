@@ -32,16 +32,19 @@ fn invite(connections: &[&str]) -> Request {
     Request::new(Method::Invite, uri).with_body("application/sdp", offer)
 }
 
-const BOTH: (&[&str], &[&str]) = (&["192.0.2.1", "2001:db8::1"], &[]);
-const FOUR: (&[&str], &[&str]) = (&["192.0.2.1"], &[]);
+/// Addresses that are listened on, and those that are named for audio.
+type Addresses = (&'static [&'static str], &'static [&'static str]);
+
+const BOTH: Addresses = (&["192.0.2.1", "2001:db8::1"], &[]);
+const FOUR: Addresses = (&["192.0.2.1"], &[]);
 
 #[test]
 fn audio_is_in_the_family_that_the_offer_wants_if_we_have_it() {
-    let named: (&[&str], &[&str]) = (BOTH.0, &["192.0.2.9", "2001:db8::9"]);
-    let one: (&[&str], &[&str]) = (BOTH.0, &["192.0.2.9"]);
+    let named: Addresses = (BOTH.0, &["192.0.2.9", "2001:db8::9"]);
+    let one: Addresses = (BOTH.0, &["192.0.2.9"]);
     let (v4, v6) = ("192.0.2.1:5060", "[2001:db8::1]:5060");
     let (four, six) = ("IP4 198.51.100.7", "IP6 2001:db8::7");
-    let cases: [((&[&str], &[&str]), &str, &[&str], &str); 13] = [
+    let cases: [(Addresses, &str, &[&str], &str); 13] = [
         (BOTH, v4, &[four], "192.0.2.1"),
         (BOTH, v6, &[six], "2001:db8::1"),
         (BOTH, v4, &[six], "2001:db8::1"),

@@ -248,7 +248,7 @@ impl Engine {
     /// The turn of the calls of a phase: each takes what has come since the last, and says what is to be said.
     fn tick(&mut self, phase: usize, ideal: Instant) {
         self.inlet.look();
-        let look = self.pacer.round() % ROUNDS == 0;
+        let look = self.pacer.round().is_multiple_of(ROUNDS);
         let mut turn = 0;
         while let Some(place) = self.roster.turn(phase, turn) {
             let Some(call) = self.roster.at(place) else {

@@ -24,11 +24,9 @@ use crate::io::transcode::{AgentAudio, Spoken};
 use crate::io::websocket::Received;
 use crate::ticket::CallId;
 
-/// Frames rendered ahead of the ring: two seconds, so that the next utterance is ready when one ends. When full
-/// the connection is not read, kept prompts and the next utterance wait; nothing is dropped.
-const AHEAD: usize = 100;
-/// Frames taken of a kept prompt at once.
-const SLICE: usize = 25;
+/// Frames rendered ahead of the ring: four seconds, so that the next utterance is ready when one ends. When full
+/// the connection is not read and the next utterance waits; nothing is dropped. A kept prompt is taken whole.
+const AHEAD: usize = 200;
 /// How often an idle connection is pinged, well within the service's minute.
 const PING: Duration = Duration::from_secs(20);
 /// How long the service may take to confirm a Clear before the connection is given up.
@@ -138,8 +136,7 @@ impl Speaker {
             matches!(&self.active, Some(active) if matches!(active.source, Source::Waiting));
         let clearing = matches!(self.link, Link::Clearing(_));
         let up = matches!(self.link, Link::Up(_));
-        let kept = self.active.as_ref().is_some_and(Active::is_kept);
-        let late = clearing || (room && self.active.is_some() && !waiting && !kept);
+        let late = clearing || (room && self.active.is_some() && !waiting);
         let idle = self.active.is_none();
         tokio::select! {
             biased;
@@ -221,16 +218,15 @@ impl Speaker {
             && let Some(audio) = self.shared.prompts.get(text, self.agent.format())
         {
             self.count(&self.shared.counters.prompts);
-            let source = self.kept(audio);
-            self.active = Some(Active { source, ..active });
-            return;
+            self.active = Some(active);
+            return self.whole(&audio).await;
         }
         if let Some(failure) = self.still_failed() {
             let prompt = matches!(active.say.speech, Speech::Prompt(_));
             if prompt {
-                let source = self.kept(prompt_cache::apology(self.agent.format()));
-                self.active = Some(Active { source, ..active });
-                return;
+                self.active = Some(active);
+                let apology = prompt_cache::apology(self.agent.format());
+                return self.whole(&apology).await;
             }
             let utterance = Some(active.say.utterance);
             return self.tell(VoiceEvent::Failed(utterance, failure)).await;
@@ -238,7 +234,7 @@ impl Speaker {
         let wordless = pieces(active.say.speech.text()).is_empty();
         self.active = Some(active);
         if wordless {
-            return self.complete().await;
+            return self.whole(&[]).await;
         }
         self.advance().await;
     }
@@ -256,8 +252,10 @@ impl Speaker {
         self.failed.as_ref().map(|(failure, _)| failure.clone())
     }
 
-    fn kept(&self, audio: Bytes) -> Source {
-        Source::Kept(audio, SLICE * self.agent.format().frame_bytes())
+    /// Speaks audio that is all there.
+    async fn whole(&mut self, audio: &[u8]) {
+        self.audio(audio).await;
+        self.complete().await;
     }
 
     /// Starts the utterance at hand if what it needs is there.
@@ -316,8 +314,7 @@ impl Speaker {
             }
             LinkEvent::Opened(Err(failure)) => {
                 self.link = Link::Down;
-                let wanted = |active: &Active| !active.is_kept();
-                if self.active.as_ref().is_some_and(wanted) || !self.ready {
+                if self.active.is_some() || !self.ready {
                     self.fail(failure).await;
                 }
             }
@@ -431,9 +428,6 @@ impl Speaker {
 
     /// Makes ready for the wire what was spoken.
     async fn take(&mut self, spoken: Vec<Spoken>) {
-        if self.frames.capacity() == 0 {
-            self.frames.reserve_exact(AHEAD + SLICE);
-        }
         self.frames.extend(self.agent.encode(spoken).await);
     }
 
@@ -484,7 +478,7 @@ impl Speaker {
         if !matches!(self.link, Link::Opening(_)) {
             self.link = Link::Down;
         }
-        let given_up = self.active.take_if(|active| !active.is_kept());
+        let given_up = self.active.take();
         self.failed = Some((failure.clone(), clock::now()));
         let utterance = given_up.as_ref().map(|active| active.say.utterance);
         self.tell(VoiceEvent::Failed(utterance, failure)).await;
