@@ -107,6 +107,11 @@ impl Conversation {
         line
     }
 
+    /// Whether what is said of the caller's wish must not be written down: a model may repeat it in its own words.
+    pub(super) fn is_withheld(&self) -> bool {
+        self.recording.paused || self.turn.open.as_deref() == Some(WITHHELD)
+    }
+
     /// What is asked for now is not written down either.
     pub(super) fn withhold_open(&mut self) {
         if self.recording.paused && self.turn.open.is_some() {
