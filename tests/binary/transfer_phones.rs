@@ -106,14 +106,9 @@ fn is_connected(lab: &Lab) -> Value {
 
 /// The requests in a capture with these words in their first lines or headers, one on a line.
 fn requests(capture: &Path, filter: &str) -> Vec<String> {
-    requests_with(capture, filter, "sip.msg_hdr")
-}
-
-/// One field of them.
-fn requests_with(capture: &Path, filter: &str, field: &str) -> Vec<String> {
     let output = Command::new("tshark")
         .args(["-r", &capture.display().to_string(), "-n", "-Y", filter])
-        .args(["-T", "fields", "-e", field, "-E", "occurrence=f"])
+        .args(["-T", "fields", "-e", "sip.msg_hdr", "-E", "occurrence=f"])
         .output()
         .expect("tshark reads");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -150,16 +145,9 @@ fn a_baresip_is_handed_to_a_linphone_by_refer() {
     assert_eq!(lab.status()["recent"][0]["outcome"], "escalated");
 }
 
-/// A linphone that knows no codec but µ-law.
-const ULAW: &str = "[misc]\nadd_missing_audio_codecs=0\n\
-                    [audio_codec_0]\nmime=PCMU\nrate=8000\nchannels=1\nenabled=1\n";
-
 /// linphone calls, and asks for a person by key.
 fn linphone_asks(lab: &Lab) -> Linphone {
-    asks(lab, linphone(lab, "caller", phone_port(lab), CALLERS_WORDS))
-}
-
-fn asks(lab: &Lab, mut caller: Linphone) -> Linphone {
+    let mut caller = linphone(lab, "caller", phone_port(lab), CALLERS_WORDS);
     caller.command(&format!("call {}", lab.uri("assistant")));
     caller.wait_for("Media streams established");
     lasts(lab, 4);
@@ -199,41 +187,20 @@ fn a_linphone_is_handed_to_a_linphone_that_has_answered() {
     is_connected(&lab);
 }
 
-/// One speaks µ-law alone and the other A-law: the person's telephone refuses the caller's with 488 (whichever
-/// family of addresses linphone picks), the caller's side tells so, and the box, which speaks both, keeps both.
+/// linphone offers this baresip IPv6, which it refuses with 488: the caller's side tells so, and the box keeps both.
 #[test]
 fn a_linphone_and_a_baresip_that_cannot_be_handed_over_stay_joined_through_the_box() {
     let lab = lab(at_the_desk("attended"));
-    let says = words_of(&lab, "person", PERSONS_WORDS);
-    let (folder, ip) = (lab.dir.path().join("person"), lab.neighbour(PERSON));
-    let alaw = ";audio_codecs=PCMA/8000/1";
-    let mut person = Baresip::start_with(&folder, ip, "udp", &says, alaw);
-    let capture = Capture::start(&lab, &format!("udp port 5060 and net {}/24", lab.ip));
-    let says = words_of(&lab, "caller", CALLERS_WORDS);
-    let folder = lab.dir.path().join("caller");
-    let caller = Linphone::start(&folder, phone_port(&lab), &says, ULAW);
-    let mut caller = asks(&lab, caller);
+    let mut person = baresip(&lab, "person", PERSON, PERSONS_WORDS);
+    let capture = Capture::start(&lab, &format!("udp port 5060 and host {}", lab.ip));
+    let mut caller = linphone_asks(&lab);
     person.wait_for("CALL_ESTABLISHED", PATIENCE);
     hears(&lab, &caller, PERSONS_WORDS);
     lasts(&lab, 30);
     caller.command("terminate");
     person.wait_for("CALL_CLOSED", PATIENCE);
     nothing_is_left(&lab);
-    let capture = capture.finish();
-    was_referred_with_replaces(&lab, &capture);
-    let refusal =
-        format!("ip.src == {ip} && sip.Status-Code == 488 && sip.CSeq.method == \"INVITE\"");
-    assert_eq!(
-        requests(&capture, &refusal).len(),
-        1,
-        "by the person's telephone"
-    );
-    let offer = format!(
-        "ip.dst == {ip} && ip.src != {} && sip.Method == \"INVITE\"",
-        lab.ip
-    );
-    let offer = requests_with(&capture, &offer, "sdp.media");
-    assert!(offer.iter().all(|it| it.contains("RTP/AVP 0")), "{offer:?}");
+    was_referred_with_replaces(&lab, &capture.finish());
     is_connected(&lab);
     let heard = read(&person.heard());
     assert!(heard.contains(CALLERS_WORDS), "{heard}");
