@@ -180,10 +180,8 @@ impl Activity {
     #[must_use]
     pub fn levels(&self) -> Levels {
         let sums = &self.sums;
-        let dbm0 = |sum: f64, frames: u32| {
-            let square = sum / f64::from(frames.max(1));
-            (10.0 * (square / level::milliwatt(Law::Mu)).log10()).max(level::SILENCE_DBM0)
-        };
+        let dbm0 =
+            |sum: f64, frames: u32| level::of_square(Law::Mu, sum / f64::from(frames.max(1)));
         Levels {
             frames: sums.frames,
             spoken: sums.spoken,
@@ -202,8 +200,8 @@ impl Default for Activity {
 
 /// Speech stands so far above the floor: 8 dB.
 const ABOVE: f32 = 6.3;
-/// Fainter than this nobody is heard: some -50 dBm0 as a mean square.
-const FAINTEST: f32 = 2_590.0;
+/// Fainter than this nobody is heard.
+const FAINTEST: f32 = level::SILENT_SQUARE as f32;
 /// The floor follows energies smoothed over some 60 ms.
 const SMOOTHING: f32 = 0.3;
 /// 2 s: longer than any vowel.

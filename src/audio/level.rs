@@ -21,7 +21,12 @@ pub fn mean_square(law: Law, payload: &[u8]) -> u64 {
 /// The level of a stretch of audio, at least [`SILENCE_DBM0`].
 #[must_use]
 pub fn dbm0(law: Law, payload: &[u8]) -> f64 {
-    let square = mean_square(law, payload) as f64;
+    of_square(law, mean_square(law, payload) as f64)
+}
+
+/// The level of a mean square of linear samples, at least [`SILENCE_DBM0`].
+#[must_use]
+pub fn of_square(law: Law, square: f64) -> f64 {
     (10.0 * (square / milliwatt(law)).log10()).max(SILENCE_DBM0)
 }
 
@@ -42,8 +47,8 @@ pub fn milliwatt(law: Law) -> f64 {
     peak * peak / 2.0 / 10f64.powf(overload_centibel / 100.0)
 }
 
-/// Some -50 dBm0 in either law.
-const SILENT_SQUARE: u64 = 2_590;
+/// Some -50 dBm0 in either law, as a mean square.
+pub(super) const SILENT_SQUARE: u64 = 2_590;
 
 #[cfg(test)]
 mod tests;
