@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::clause::Clauses;
+use super::recording::WITHHELD;
 use super::timer::Timer;
 use super::transfer::TRANSFER;
 use super::turn::{Conversation, State};
@@ -239,12 +240,10 @@ impl Conversation {
             HAND_OVER => {
                 self.push(Command::CancelReply(id));
                 self.finish_reply(now);
-                let reason = call
-                    .arguments
-                    .get("reason")
-                    .map_or("", String::as_str)
-                    .to_owned();
-                self.escalate(&reason, now);
+                let told = call.arguments.get("reason").map_or("", String::as_str);
+                // It is the caller's wish in the model's words.
+                let reason = if self.is_withheld() { WITHHELD } else { told };
+                self.escalate(reason, now);
             }
             END_CALL => {
                 // The last words were a goodbye and no wish.

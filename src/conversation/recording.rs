@@ -107,7 +107,7 @@ impl Conversation {
         line
     }
 
-    /// Whether what is said of the caller's wish must not be written down: a model may repeat it in its own words.
+    /// Whether the caller's wish must not be written down, in whose words ever.
     pub(super) fn is_withheld(&self) -> bool {
         self.recording.paused || self.turn.open.as_deref() == Some(WITHHELD)
     }

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use super::email_capture::{Caller, EmailCapture, Next};
 use super::no_input::Rung;
-use super::recording::WITHHELD;
 use super::timer::Timer;
 use super::turn::{Closing, Conversation, State};
 use super::utterance::Purpose;
@@ -65,10 +64,7 @@ impl Conversation {
 
     /// A person is to call back: say so, and ask for the e-mail address. What is queued is said first.
     pub(super) fn escalate(&mut self, reason: &str, now: Instant) {
-        let reason: String = match self.is_withheld() {
-            true => WITHHELD.to_owned(),
-            false => reason.trim().chars().take(REASON_CHARS_MAX).collect(),
-        };
+        let reason: String = reason.trim().chars().take(REASON_CHARS_MAX).collect();
         match (reason.is_empty(), self.turn.open.clone()) {
             (false, _) => self.record_escalation(&reason),
             (true, Some(open)) => self.record_escalation(&open),
