@@ -19,6 +19,7 @@ use super::lines::Line;
 use super::metrics::Counter;
 use super::second_leg::{Ask, Way};
 use super::services::Services;
+use crate::audio::Codec;
 use crate::audio::tone::{RingBack, Tone};
 use crate::call::{Arrival, Call, Command, Input, Kind};
 use crate::conversation::{Failure, ReplyEvent, Service};
@@ -303,9 +304,8 @@ impl CallTask {
         MediaLeg::understand(&event)
     }
 
-    /// Opens ear and voice for what was agreed on.
-    fn open_speech(&mut self, negotiated: &Negotiated) {
-        let codec = negotiated.codec;
+    /// Opens ear and voice for a codec.
+    fn open_speech(&mut self, codec: Codec) {
         let ends = self.media.open_rings(codec);
         let opened = self.speech.open(&self.services, &self.id, codec, ends);
         if let Err(reason) = opened {
@@ -321,7 +321,7 @@ impl CallTask {
         self.media.start(&self.services, &self.id, negotiated);
         if self.media.needs_other_speech(codec) {
             log::info!(CALL_ID = self.id.0.as_str(), CODEC:? = codec; "the call goes on in another codec");
-            self.open_speech(negotiated);
+            self.open_speech(codec);
             self.media.turn_to_rings(&self.services, &self.id);
         }
         self.speech.heed_keys(negotiated.telephone_event.is_none());
@@ -342,8 +342,9 @@ impl CallTask {
                 let _ = self.outputs.send((self.session, output)).await;
             }
             Command::OpenServices(negotiated) => {
-                self.media.tap(self.recording.tap(&self.services));
-                self.open_speech(&negotiated);
+                let codec = negotiated.codec;
+                self.media.tap(self.recording.tap(&self.services, codec));
+                self.open_speech(codec);
                 self.services.model.warm();
             }
             Command::Media(negotiated) => self.start_media(&negotiated),

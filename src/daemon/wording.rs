@@ -46,6 +46,7 @@ fn offered(config: &Config) -> impl Iterator<Item = &TransferTarget> {
     let targets = config.transfer.target.iter();
     targets.filter(move |target| fax != Some(target.name.as_str()))
 }
+
 /// Where calls are recorded, this follows.
 const PAUSE: &str = "\n\nThe call is recorded. Before a caller tells the number of a card or a password, ask the \
                      caller to press the {key} key, which pauses the recording, and to press it again afterwards.";

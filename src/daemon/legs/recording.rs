@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 
+use crate::audio::Codec;
 use crate::call::{RecordingAct, RecordingNews};
 use crate::daemon::services::Services;
 use crate::io::recording::{EVENTS, RecordingEvent, Switch, Tap, TapReader, tap};
@@ -16,9 +17,9 @@ pub(crate) struct RecordingLeg {
 }
 
 impl RecordingLeg {
-    /// Makes the tap for the media thread, where calls are recorded.
-    pub(crate) fn tap(&mut self, services: &Services) -> Option<Tap> {
-        services.recorder.as_ref()?;
+    /// Makes the tap for the media thread, where calls in this codec are recorded.
+    pub(crate) fn tap(&mut self, services: &Services, codec: Codec) -> Option<Tap> {
+        services.recorder.as_ref().and(codec.law())?;
         let (tap, reader) = tap();
         self.switch = Some(reader.switch());
         self.reader = Some(reader);

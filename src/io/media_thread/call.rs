@@ -206,10 +206,9 @@ impl Call {
             left = left.saturating_sub(1);
             // In the ticks that were slept through nothing was said.
             let said = if left == 0 { said } else { &[] };
-            match (&mut tap, codec.law()) {
-                (Some(tap), Some(law)) => tap.take(law, heard, said),
-                (Some(tap), None) => tap.skip(), // the recording has ended with G.711
-                (None, _) => {}
+            // With G.711 the recording has ended.
+            if let (Some(tap), Some(law)) = (&mut tap, codec.law()) {
+                tap.take(law, heard, said);
             }
         };
         match &mut self.source {
