@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use ringwell::audio::Law;
 use serde_json::Value;
 
 use crate::baresip::Baresip;
 use crate::lab::Lab;
 use crate::phones::{lasts, says};
+use crate::recording::channels;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const SCRIPT: &str = "wait until it speaks; wait until it stops; pause 9 s; hang up";
@@ -80,6 +82,52 @@ fn a_call_over_a_bad_network_tells_how_it_sounded() {
         "{sound:#}"
     );
     assert!(number(&report["rtp"]["mos"][0]) < 4.2, "{report:#}");
+}
+
+/// Samples of a fifth of a second, which is five letters.
+const LETTERS: usize = 1_600;
+
+/// The prompt of the box that begins with these words, from its first sound to its last.
+fn prompt(lab: &Lab, words: &str) -> Vec<i16> {
+    let folder = std::fs::read_dir(lab.dir.path().join("state/prompts")).expect("the prompts");
+    let files = folder.filter_map(|entry| std::fs::read(entry.ok()?.path()).ok());
+    let wanted = format!("\nMu\n8000\n{words}");
+    let audio = |file: Vec<u8>| {
+        // A line that names the format, the length of the key, the key, sixteen bytes that check the audio.
+        let head = file.iter().position(|byte| *byte == b'\n')? + 1;
+        let (length, rest) = file[head..].split_first_chunk::<4>()?;
+        let (key, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        let wanted = str::from_utf8(key).ok()?.contains(&wanted);
+        wanted.then(|| rest[16..].to_vec())
+    };
+    let audio = files.filter_map(audio).next().expect("it is kept");
+    let samples: Vec<i16> = audio.iter().map(|code| Law::Mu.decode(*code)).collect();
+    let loud = |sample: &i16| sample.unsigned_abs() > 500;
+    let first = samples.iter().position(loud).expect("it sounds");
+    let last = samples.iter().rposition(loud).expect("it sounds");
+    samples[first..=last].to_vec()
+}
+
+#[test]
+fn the_first_and_the_last_sample_of_a_call_are_heard() {
+    let lab = Lab::start(&[]);
+    lab.prompts_are_rendered();
+    let greeting = prompt(&lab, "Hello, and thank you for calling.");
+    let goodbye = prompt(&lab, "Thank you for calling. Goodbye.");
+    for network in ["seed=1", "delay=100ms,seed=1"] {
+        let path = lab.dir.path().join("caller.wav");
+        let script = "wait for help you; wait until it stops; say thank you, that is all, goodbye; wait for hang up";
+        let mut caller = lab.caller("assistant", script);
+        let output = caller.args(["--network", network, "--record"]).arg(&path);
+        let output = output.output().expect("it runs");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+        assert_eq!(report["ok"], true, "{network}: {report:#}\n{}", lab.log());
+        let [_, heard] = channels(&path);
+        let stands = |part: &[i16]| heard.windows(part.len()).any(|it| it == part);
+        assert!(stands(&greeting[..LETTERS]), "{network}: {report:#}");
+        let last = &goodbye[goodbye.len() - LETTERS..];
+        assert!(stands(last), "{network}: {report:#}");
+    }
 }
 
 /// RFC 5761 with somebody else's RTCP.
