@@ -22,6 +22,15 @@ pub enum Kind {
     Tone,
 }
 
+/// One of the two legs of a call that is being connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leg {
+    /// The caller's.
+    Caller,
+    /// The target's.
+    Second,
+}
+
 /// Inputs of a call.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -47,7 +56,7 @@ pub enum Input {
     Played(UtteranceId),
     /// Speaking has stopped.
     Stopped(Option<(UtteranceId, Duration)>),
-    /// A key was pressed, as the far end signals.
+    /// A key was pressed, as the far end signals by telephone-event.
     Digit(char),
     /// Something was noticed in the caller's audio.
     Noticed(analysis::Event),
@@ -61,7 +70,7 @@ pub enum Input {
     NoSecondLeg(String),
     /// From the endpoint, for the second leg.
     SecondSip(session::Input),
-    /// The target has pressed a key.
+    /// The target has pressed a key, by telephone-event.
     SecondDigit(char),
     /// Answer to [`RecordingAct::Begin`], or what became of it.
     Recording(RecordingNews),
@@ -116,6 +125,8 @@ pub enum Command {
     /// Let the caller and the target hear each other, and nobody else: ear, voice and model are not
     /// needed any more.
     Join,
+    /// Press a key as telephone-event on a leg that takes such.
+    Press(Leg, char),
     /// The second leg is over: release what is of it.
     SecondLegOver,
     /// The call is over: release everything. Nothing follows.

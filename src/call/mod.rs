@@ -25,17 +25,19 @@ use crate::ticket::Entry;
 mod arrival;
 mod ending;
 mod interface;
+mod keys;
 mod recording;
 mod second_leg;
 mod sounds;
 mod transfer;
 
-pub use interface::{Command, Input, Kind};
+pub use interface::{Command, Input, Kind, Leg};
 pub use recording::{Recording, RecordingAct, RecordingNews};
 pub use second_leg::SecondLeg;
 pub use sounds::{FAX, Fax};
-pub use transfer::{Mode, Target};
+pub use transfer::{Mode, PAUSE, Target};
 
+use keys::Heard;
 use recording::Stage;
 use second_leg::{Ringing, Second};
 use sounds::Sounds;
@@ -96,6 +98,8 @@ pub struct Call {
     ringing: Ringing,
     /// The transfer was the peer's wish: it is told how it goes.
     referred: bool,
+    /// The record says that keys were not taken.
+    keys_refused: bool,
     /// Whom the caller was connected with.
     reached: Option<String>,
     recording: Option<Recording>,
@@ -176,6 +180,7 @@ impl Call {
             second: Second::None,
             ringing: Ringing::default(),
             referred: false,
+            keys_refused: false,
             reached: None,
             recording: settings.recording,
             stage: Stage::new(kind, settings.recording),
@@ -205,12 +210,12 @@ impl Call {
             (State::Ended, _) => {}
             (_, Input::EarReady) => self.ear = Readiness::Settled,
             (_, Input::VoiceReady) => self.voice = Readiness::Settled,
-            (_, Input::SecondDigit(key)) => self.on_second_digit(key, now),
+            (_, Input::SecondDigit(key)) => self.on_second_key(Heard::InMedia, key, now),
             (_, Input::Recording(news)) => self.on_recording_news(news, now),
             (_, Input::MediaTimeout) => self.on_media_timeout(now),
             (_, Input::SecondMediaTimeout) => self.on_second_media_timeout(now),
             (_, Input::Noticed(event)) => self.on_noticed(event, now),
-            (_, Input::Digit(key)) => self.on_key(key, now),
+            (_, Input::Digit(key)) => self.on_caller_key(Heard::InMedia, key, now),
             (_, Input::Drain) => self.on_drain(now),
             (_, Input::Kill(reason)) => self.on_kill(&reason, now),
             (_, input) => self.on_news(input, now),
@@ -398,7 +403,8 @@ impl Call {
                 self.push(Command::Record(Entry::Answered(self.since_start(now))));
             }
             session::Event::Confirmed => self.on_confirmed(now),
-            session::Event::Digit(key) => self.on_key(key, now),
+            session::Event::Digit(key) => self.on_caller_key(Heard::Signalled, key, now),
+            session::Event::Pressed(status) => self.on_pressed(status, now),
             session::Event::Held(held) if self.kind == Kind::Assistant => {
                 self.on_held(held, now);
             }

@@ -167,9 +167,4 @@ impl Call {
             self.push(Command::Record(Entry::Recording { at, step }));
         }
     }
-
-    /// The person the caller is connected with has pressed a key.
-    pub(super) fn on_second_digit(&mut self, key: char, now: Instant) {
-        self.takes_pause_key(key, now);
-    }
 }

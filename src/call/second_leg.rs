@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::keys::Heard;
 use super::transfer::{Act, Mode, News, Target, Transfer};
 use super::{Call, Command, Kind, State, Timer};
 use crate::conversation::{self, Unreached};
@@ -35,7 +36,12 @@ pub(super) enum Second {
     /// Asked for, and perhaps no longer wanted.
     Asked { wanted: bool },
     /// It has a session.
-    Open { session: Box<Session>, uri: Uri },
+    Open {
+        session: Box<Session>,
+        uri: Uri,
+        /// It takes telephone-events.
+        events: bool,
+    },
 }
 
 /// What the caller hears of the target's telephone.
@@ -163,6 +169,7 @@ impl Call {
                     self.open_second_leg(name, true);
                 }
                 Act::Refer { replaces } => self.refer(refer_to, replaces, now),
+                Act::Press(key) => self.press_for_target(key, now),
                 Act::Join => {
                     self.leave_recording(now);
                     self.push(Command::Join);
@@ -194,7 +201,7 @@ impl Call {
 
     fn refer(&mut self, refer_to: Option<Uri>, replaces: bool, now: Instant) {
         match &mut self.second {
-            Second::Open { session, uri } if replaces => {
+            Second::Open { session, uri, .. } if replaces => {
                 let to = refer_to.unwrap_or_else(|| uri.clone());
                 match session.replaces() {
                     Some(replaces) => self.session.refer(to, Some(replaces), now),
@@ -272,7 +279,11 @@ impl Call {
         }
         let uri = call.uri.clone();
         let session = Box::new(Session::outgoing(call, flow, settings, random));
-        self.second = Second::Open { session, uri };
+        self.second = Second::Open {
+            session,
+            uri,
+            events: false,
+        };
         self.tell_transfer(News::Dialled { more }, now);
     }
 
@@ -285,7 +296,7 @@ impl Call {
 
     pub(super) fn on_second_event(&mut self, event: Event, now: Instant) {
         match event {
-            Event::Negotiated(negotiated) => self.push(Command::SecondMedia(negotiated)),
+            Event::Negotiated(negotiated) => self.on_second_media(negotiated),
             Event::Answered => self.tell_transfer(News::Answered, now),
             Event::Referred(_) => {
                 if let Some(session) = self.second.session() {
@@ -295,8 +306,17 @@ impl Call {
             Event::Ended(ended) => self.on_second_ended(ended, now),
             Event::Ringing => self.on_second_rings(None, now),
             Event::EarlyMedia(negotiated) => self.on_second_rings(Some(negotiated), now),
-            Event::Confirmed | Event::Digit(_) | Event::Held(_) | Event::Referral(_) => {}
+            Event::Digit(key) => self.on_second_key(Heard::Signalled, key, now),
+            Event::Pressed(status) => self.on_second_pressed(status, now),
+            Event::Confirmed | Event::Held(_) | Event::Referral(_) => {}
         }
+    }
+
+    fn on_second_media(&mut self, negotiated: Negotiated) {
+        if let Second::Open { events, .. } = &mut self.second {
+            *events = negotiated.telephone_event.is_some();
+        }
+        self.push(Command::SecondMedia(negotiated));
     }
 
     /// The target's telephone rings: the caller hears that, be it our own tone or what the target's side plays
@@ -304,7 +324,7 @@ impl Call {
     fn on_second_rings(&mut self, played: Option<Negotiated>, now: Instant) {
         let rings = self.transfer.as_ref().is_some_and(Transfer::is_ringing);
         if let Some(negotiated) = &played {
-            self.push(Command::SecondMedia(negotiated.clone()));
+            self.on_second_media(negotiated.clone());
         }
         let hears = match (played, self.ringing) {
             (Some(_), Ringing::Silent | Ringing::Tone) if rings => Ringing::Played,

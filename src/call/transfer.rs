@@ -11,6 +11,7 @@
 //!                                                       refused     with Replaces
 //!
 //!   DIALLING, RINGING --silence, 503, lost path, and another way is left--> DIALLING (RFC 3263 §4.3)
+//!   RINGING --answered, and there are keys to press--> KEYING --pressed--> JOINED, or REFERRED
 //!   any of them: not reached, given up, the caller gone --> DONE
 //! ```
 
@@ -20,6 +21,10 @@ use std::time::{Duration, Instant};
 use crate::conversation::Unreached;
 use crate::sip::message::Uri;
 use crate::sip::session::{Ended, Party, Referral};
+
+mod keying;
+
+pub use keying::PAUSE;
 
 /// How somebody is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub struct Target {
     pub mode: Mode,
     /// How long it may ring.
     pub ring_max: Duration,
+    /// Keys pressed when its side has answered, before anybody hears the other; [`PAUSE`] is a pause.
+    pub digits: String,
 }
 
 /// What happens.
@@ -59,6 +66,8 @@ pub(super) enum News {
     NoWay(String),
     /// The target has answered our call.
     Answered,
+    /// The key was pressed, or the target's side took it not, with this status.
+    Pressed(Result<(), u16>),
     /// The target's leg is over.
     TargetEnded(Ended),
     /// How the REFER to the caller's leg goes.
@@ -81,6 +90,8 @@ pub(super) enum Act {
         /// The target's leg is to be replaced.
         replaces: bool,
     },
+    /// Press a key on the target's leg; [`News::Pressed`] follows.
+    Press(char),
     /// Let the two legs hear each other.
     Join,
     /// End the target's leg.
@@ -103,6 +114,10 @@ pub(super) struct Transfer {
     silence: Option<Instant>,
     /// Another way is left.
     elsewhere: bool,
+    /// Keys still to be pressed.
+    keys: VecDeque<char>,
+    /// One is on its way.
+    pressing: bool,
     /// Drained after every input.
     acts: VecDeque<Act>,
 }
@@ -113,6 +128,8 @@ enum Stage {
     Dialling,
     /// The target's phone rings.
     Ringing,
+    /// It has answered, and keys are pressed for the machine that did.
+    Keying,
     /// The caller's side is asked to call the target.
     Referred {
         /// It will try.
@@ -141,11 +158,13 @@ impl Transfer {
     /// Begins an attempt.
     pub(super) fn begin(target: Target, now: Instant) -> Self {
         let mut transfer = Self {
-            target,
             stage: Stage::Dialling,
             timer: None,
             silence: None,
             elsewhere: false,
+            keys: target.digits.chars().collect(),
+            pressing: false,
+            target,
             acts: VecDeque::new(),
         };
         if transfer.target.mode == Mode::Blind && transfer.target.refer_to.is_some() {
@@ -205,6 +224,7 @@ impl Transfer {
                 }
             }
             News::Answered => self.on_answered(now),
+            News::Pressed(result) => self.on_pressed(result, now),
             News::TargetEnded(ended) => self.on_target_ended(&ended, now),
             News::Referral(referral) => self.on_referral(&referral, now),
             News::CallerEnded(by) => self.on_caller_ended(by),
@@ -231,6 +251,7 @@ impl Transfer {
                 self.acts.push_back(Act::HangUpTarget(reason.clone()));
                 self.fail(Unreached::NoAnswer, reason);
             }
+            Stage::Keying => self.press_next(now),
             Stage::Referred {
                 consulted: true, ..
             } => self.join(now),
@@ -285,12 +306,23 @@ impl Transfer {
         self.acts.push_back(Act::Reached);
     }
 
+    fn connect(&mut self, now: Instant) {
+        match self.target.mode {
+            Mode::Attended => self.refer(true, now),
+            Mode::Blind | Mode::Bridge => self.join(now),
+        }
+    }
+
     fn on_answered(&mut self, now: Instant) {
         match self.stage {
-            Stage::Ringing if self.target.mode == Mode::Attended => self.refer(true, now),
-            Stage::Ringing => self.join(now),
+            Stage::Ringing if !self.keys.is_empty() => self.begin_keying(now),
+            Stage::Ringing => self.connect(now),
             // It answered while it was given up: its session hangs up by itself (RFC 3261 §15).
-            Stage::Dialling | Stage::Referred { .. } | Stage::Joined | Stage::Done => {}
+            Stage::Dialling
+            | Stage::Keying
+            | Stage::Referred { .. }
+            | Stage::Joined
+            | Stage::Done => {}
         }
     }
 
@@ -300,6 +332,10 @@ impl Transfer {
             Stage::Dialling | Stage::Ringing => {
                 let (why, reason) = refused(ended.status, &ended.text);
                 self.fail(why, reason);
+            }
+            Stage::Keying => {
+                let reason = "it hung up while its keys were pressed".to_owned();
+                self.fail(Unreached::Unavailable, reason);
             }
             // The leg that was replaced is hung up by the target (RFC 3891 §3); the news of the REFER follow.
             Stage::Referred { accepted, .. } => {
@@ -372,7 +408,7 @@ impl Transfer {
                 }
             }
             Stage::Joined => self.acts.push_back(Act::HangUpTarget(reason)),
-            Stage::Dialling | Stage::Ringing | Stage::Referred { .. } => {
+            Stage::Dialling | Stage::Ringing | Stage::Keying | Stage::Referred { .. } => {
                 self.acts.push_back(Act::HangUpTarget(reason.clone()));
                 self.fail(Unreached::Unavailable, reason);
             }
@@ -385,7 +421,7 @@ impl Transfer {
         match stage {
             Stage::Done => {}
             Stage::Joined => self.acts.push_back(Act::HangUpTarget(reason.to_owned())),
-            Stage::Dialling | Stage::Ringing | Stage::Referred { .. } => {
+            Stage::Dialling | Stage::Ringing | Stage::Keying | Stage::Referred { .. } => {
                 self.acts.push_back(Act::HangUpTarget(reason.to_owned()));
                 self.fail(Unreached::Unavailable, format!("given up: {reason}"));
             }

@@ -36,7 +36,7 @@ pub use services::{
 };
 pub use stun_server::StunServer;
 pub use telephony::{Calls, Media, OnFax, Sip, UnknownSource};
-pub use transfer::{Transfer, TransferMode, TransferTarget};
+pub use transfer::{PAUSE, Transfer, TransferMode, TransferTarget};
 pub use values::{Cidr, NoSecret, PortRange};
 
 /// Longest configuration file, in bytes.

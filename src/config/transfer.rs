@@ -42,6 +42,9 @@ pub enum TransferMode {
     Bridge,
 }
 
+/// In [`TransferTarget::digits`]: two seconds without a key.
+pub const PAUSE: char = ',';
+
 /// `[[transfer.target]]`: somebody.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +59,8 @@ pub struct TransferTarget {
     pub line: Option<String>,
     /// How it is reached.
     pub mode: Option<TransferMode>,
+    /// Keys pressed when its side has answered; [`PAUSE`] is a pause.
+    pub digits: Option<String>,
     /// What the caller hears before.
     pub say: Option<String>,
     /// When the model should choose it.

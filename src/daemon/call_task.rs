@@ -21,7 +21,7 @@ use super::second_leg::{Ask, Way};
 use super::services::Services;
 use crate::audio::Codec;
 use crate::audio::tone::{RingBack, Tone};
-use crate::call::{Arrival, Call, Command, Input, Kind};
+use crate::call::{Arrival, Call, Command, Input, Kind, Leg};
 use crate::conversation::{Failure, ReplyEvent, Service};
 use crate::io::clock;
 use crate::io::deepgram::aura::VoiceEvent;
@@ -394,6 +394,7 @@ impl CallTask {
             }
             Command::JoinEarly => self.second.join(&self.services, &self.id, self.session),
             Command::Resume => self.second.resume(&self.services, &self.id, self.session),
+            Command::Press(leg, key) => self.press(leg, key),
             Command::Join => self.join(),
             Command::SecondLegOver => {
                 if let Some(session) = self.second.close(&self.services) {
@@ -403,6 +404,19 @@ impl CallTask {
             Command::Over => return true,
         }
         false
+    }
+
+    fn press(&self, leg: Leg, key: char) {
+        let session = match leg {
+            Leg::Caller => Some(self.session),
+            Leg::Second => self.second.session(),
+        };
+        let Some(session) = session else {
+            return;
+        };
+        if let Err(error) = self.services.media.press(session.0, key) {
+            log::error!(CALL_ID = self.id.0.as_str(); "a key is not pressed: {error}");
+        }
     }
 
     /// The caller and the person reached hear each other, and the assistant no longer listens.

@@ -54,6 +54,7 @@ struct Planned {
     name: String,
     mode: call::Mode,
     ring_max: Duration,
+    digits: String,
     to: To,
 }
 
@@ -84,6 +85,7 @@ impl Targets {
                     TransferMode::Bridge => call::Mode::Bridge,
                 },
                 ring_max: transfer.ring_max,
+                digits: target.digits.clone().unwrap_or_default(),
                 to,
             })
         });
@@ -103,6 +105,7 @@ impl Targets {
             }),
             mode: planned.mode,
             ring_max: planned.ring_max,
+            digits: planned.digits.clone(),
         });
         targets.collect()
     }

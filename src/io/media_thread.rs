@@ -166,7 +166,7 @@ pub struct Summary {
     pub replayed: u64,
     /// Frames and keys that a relay dropped on this side.
     pub relay_dropped: u64,
-    /// Keys from the other side of a relay that could not be pressed here: this far end takes none.
+    /// Keys that could not be pressed here as telephone-events: this far end takes none. INFO may have carried them.
     pub keys_lost: u64,
     /// The media code failed on this call, which ended it.
     pub failed: bool,
@@ -300,6 +300,15 @@ impl MediaHandle {
         self.send(id, Command::Resume(id))
     }
 
+    /// Presses a key as telephone-event. Ignored for unknown ids; counted in [`Summary::keys_lost`] where the far end
+    /// takes none.
+    ///
+    /// # Errors
+    /// [`QueueFull`]; nothing is pressed.
+    pub fn press(&self, id: u64, key: char) -> Result<(), QueueFull> {
+        self.send(id, Command::Press(id, key))
+    }
+
     /// Ends a stream with RTCP BYE; [`MediaEvent::Stopped`] follows. Unknown ids are ignored.
     ///
     /// # Errors
@@ -369,6 +378,7 @@ enum Command {
     Update(u64, Box<Change>),
     Source(u64, Box<Source>),
     Resume(u64),
+    Press(u64, char),
     Remove(u64),
     /// Stand still for so long, as if the machine did.
     #[cfg(test)]

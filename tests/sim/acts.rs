@@ -49,6 +49,10 @@ impl World {
                 return;
             }
             Act::Press(key) => self.news(LINK, Input::Digit(*key)),
+            Act::PressInfo(key) => {
+                self.phone.session.press(*key);
+                self.phone.drain(self.now);
+            }
             Act::Sound(event) => self.news(LINK, Input::Noticed(*event)),
             Act::Hold => {
                 self.note("phone: holds".to_owned());

@@ -71,6 +71,10 @@ pub(crate) fn session_settings(user: &str, address: &str) -> session::Settings {
 
 impl World {
     pub(crate) fn on_wire(&mut self, way: Way, bytes: Bytes) {
+        let mut bytes = bytes;
+        if self.phone_takes_no_events && way == Way::FromPhone {
+            bytes = office::unknown(&bytes, "telephone-event");
+        }
         let from = match way {
             Way::ToPhone => return self.phone.handle(bytes, flow(true), self.now),
             Way::ToOffice => return self.office.handle(bytes, self.now),

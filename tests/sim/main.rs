@@ -14,6 +14,8 @@ mod faults;
 #[cfg(test)]
 mod hold;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod ladder;
 #[cfg(test)]
 mod link;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use ringwell::call::{self, Input, SecondLeg};
 use ringwell::sip::endpoint::{self, Endpoint};
 use ringwell::sip::message::{NameAddr, StatusCode, Uri};
@@ -48,6 +49,11 @@ pub(crate) struct Office {
     pub(crate) calls: u32,
     pub(crate) answered: Option<Instant>,
     pub(crate) ended: Option<session::Ended>,
+    /// Its side takes no telephone-events; and no INFO.
+    pub(crate) takes_no_events: bool,
+    pub(crate) takes_no_info: bool,
+    /// Keys that came by INFO.
+    pub(crate) keys: Vec<char>,
     session: Option<(SessionId, Session)>,
     next: Option<Instant>,
     random: Random,
@@ -62,6 +68,7 @@ pub(crate) fn target(mode: call::Mode) -> call::Target {
         refer_to: Some(uri()),
         mode,
         ring_max: Duration::from_secs(25),
+        digits: String::new(),
     }
 }
 
@@ -84,6 +91,13 @@ pub(crate) fn flow(from_office: bool) -> Flow {
     }
 }
 
+/// The message with a word in it that nobody knows.
+pub(crate) fn unknown(message: &Bytes, word: &str) -> Bytes {
+    let text = String::from_utf8(message.to_vec()).expect("UTF-8");
+    let other = "x".repeat(word.len());
+    text.replace(word, &other).into()
+}
+
 impl Office {
     pub(crate) fn new(mut random: Random) -> Self {
         Self {
@@ -92,6 +106,9 @@ impl Office {
             calls: 0,
             answered: None,
             ended: None,
+            takes_no_events: false,
+            takes_no_info: false,
+            keys: Vec::new(),
             session: None,
             next: None,
             random,
@@ -108,7 +125,14 @@ impl Office {
         self.session.is_some()
     }
 
-    pub(crate) fn handle(&mut self, bytes: bytes::Bytes, now: Instant) {
+    pub(crate) fn handle(&mut self, bytes: Bytes, now: Instant) {
+        let mut bytes = bytes;
+        if self.takes_no_events {
+            bytes = unknown(&bytes, "telephone-event");
+        }
+        if self.takes_no_info {
+            bytes = unknown(&bytes, "application/dtmf-relay");
+        }
         if self.manner != Manner::Absent {
             self.endpoint.handle_message(bytes, flow(true), now);
             self.drain(now);
@@ -155,6 +179,7 @@ impl Office {
                 if let Some(event) = session.poll_event() {
                     match event {
                         session::Event::Answered => self.answered = Some(now),
+                        session::Event::Digit(key) => self.keys.push(key),
                         session::Event::Ended(ended) => {
                             self.endpoint.forget(*id, now);
                             self.ended = Some(ended);
@@ -206,6 +231,12 @@ impl World {
         }];
         self.office.manner = manner;
         self.phone.obeys = obeys;
+        self
+    }
+
+    /// The same where keys are wanted after the answer.
+    pub(crate) fn with_digits(mut self, digits: &str) -> Self {
+        self.targets[0].digits = digits.to_owned();
         self
     }
 

@@ -24,6 +24,8 @@ pub(crate) enum Act {
     Pause(Duration),
     /// Presses a key.
     Press(char),
+    /// Presses a key by INFO.
+    PressInfo(char),
     /// Makes a sound that the box notices.
     Sound(ringwell::audio::analysis::Event),
     /// Puts the box on hold, as a PBX does.
@@ -52,6 +54,8 @@ pub(crate) struct Phone {
     pub(crate) referred: Option<Referred>,
     /// What the box told of the REFER that the phone sent.
     pub(crate) told: Vec<u16>,
+    /// Keys that the box pressed by INFO.
+    pub(crate) keys: Vec<char>,
     news: VecDeque<(Instant, u16)>,
     leaves: Option<Instant>,
     /// The running act ends now.
@@ -77,6 +81,7 @@ impl Phone {
             obeys: Obeys::Never,
             referred: None,
             told: Vec::new(),
+            keys: Vec::new(),
             news: VecDeque::new(),
             leaves: None,
             seen: 0,
@@ -147,6 +152,7 @@ impl Phone {
             while let Some(event) = self.session.poll_event() {
                 match event {
                     session::Event::Answered => self.answered = Some(now),
+                    session::Event::Digit(key) => self.keys.push(key),
                     session::Event::Referral(Referral::Accepted) => {}
                     session::Event::Referral(
                         Referral::Progress(status) | Referral::Finished(status),

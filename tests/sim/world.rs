@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
-use ringwell::call::{self, Arrival, Call, Command, Input, Kind, RecordingAct, RecordingNews};
+use ringwell::call::{self, Arrival, Call, Command, Input, Kind, Leg, RecordingAct, RecordingNews};
 use ringwell::conversation::{self, Heard};
 use ringwell::sip::endpoint::{self, Endpoint};
 use ringwell::sip::message::{NameAddr, Uri};
@@ -42,6 +42,8 @@ pub(crate) enum Daemon {
     Kill,
     MediaTimeout,
     SecondMediaTimeout,
+    /// The office presses a key as telephone-event.
+    SecondDigit(char),
 }
 
 /// The box: what a crash takes away.
@@ -68,6 +70,8 @@ pub(crate) struct World {
     /// How the call is recorded, if it is, and what the box has done about that, and when.
     pub(crate) recording: Option<call::Recording>,
     pub(crate) tape: Vec<(Instant, RecordingAct)>,
+    /// The caller's side takes no telephone-events.
+    pub(crate) phone_takes_no_events: bool,
     /// The caller's line may transfer us.
     pub(crate) accepts_refer: bool,
     /// The daemon finds no way to call anybody.
@@ -77,6 +81,8 @@ pub(crate) struct World {
     /// Caller and office hear each other through the box, now or once.
     pub(crate) joined: bool,
     pub(crate) was_joined: bool,
+    /// Keys pressed as telephone-events, and when.
+    pub(crate) pressed: Vec<(Instant, Leg, char)>,
     /// Since when the caller hears the person's telephone ring in place of the assistant, and when it did.
     pub(crate) rings: Option<Instant>,
     pub(crate) rang: Vec<(Instant, Instant)>,
@@ -145,11 +151,13 @@ impl World {
             fax: call::Fax::default(),
             recording: None,
             tape: Vec::new(),
+            phone_takes_no_events: false,
             accepts_refer: false,
             no_way: false,
             other_way: None,
             joined: false,
             was_joined: false,
+            pressed: Vec::new(),
             rings: None,
             rang: Vec::new(),
             store: Store::default(),
@@ -312,6 +320,7 @@ impl World {
             Daemon::Kill => self.tell(Input::Kill("the telephone system was stopped".to_owned())),
             Daemon::MediaTimeout => self.tell(Input::MediaTimeout),
             Daemon::SecondMediaTimeout => self.tell(Input::SecondMediaTimeout),
+            Daemon::SecondDigit(key) => self.tell(Input::SecondDigit(key)),
         }
     }
 
@@ -442,6 +451,7 @@ impl World {
             Command::RingBack | Command::JoinEarly => {
                 self.rings.get_or_insert(self.now);
             }
+            Command::Press(leg, key) => self.pressed.push((self.now, leg, key)),
             Command::Resume => self.stops_ringing(),
             Command::Join => {
                 self.joined = true;

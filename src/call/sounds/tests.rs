@@ -67,6 +67,7 @@ fn with_fax() -> Bench {
         refer_to: Uri::parse("sip:209@192.0.2.9").ok(),
         mode: Mode::Bridge,
         ring_max: Duration::from_secs(25),
+        digits: String::new(),
     }];
     bench
 }

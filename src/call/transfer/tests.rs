@@ -14,6 +14,7 @@ fn bench(mode: Mode) -> Bench {
         refer_to: Uri::parse("sip:201@192.0.2.1").ok(),
         mode,
         ring_max: 25 * SECOND,
+        digits: String::new(),
     };
     let transfer = Transfer::begin(target, now);
     Bench { now, transfer }
@@ -327,4 +328,78 @@ fn a_silent_way_is_left_while_there_is_another() {
     // Without another, silence lasts as long as the target may ring.
     let mut bench = ringing(Mode::Bridge);
     assert_eq!(bench.wait(SILENCE + SECOND), []);
+}
+
+/// A call that was answered by a machine which wants these keys.
+fn keying(mode: Mode, digits: &str) -> Bench {
+    let mut target = bench(mode).transfer.target;
+    target.digits = digits.to_owned();
+    let now = crate::io::clock::now();
+    let transfer = Transfer::begin(target, now);
+    let mut bench = Bench { now, transfer };
+    bench.acts();
+    bench.take(News::Dialled { more: false });
+    assert_eq!(bench.take(News::Answered), []);
+    bench
+}
+
+impl Bench {
+    /// When the next act comes, in milliseconds, and what it is.
+    fn next(&mut self) -> (u64, Vec<Act>) {
+        let start = self.now;
+        loop {
+            self.now = self.transfer.poll_timeout().expect("something follows");
+            self.transfer.handle_timeout(self.now);
+            let acts = self.acts();
+            if !acts.is_empty() {
+                let millis = (self.now - start).as_millis();
+                return (millis.try_into().unwrap(), acts);
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_are_pressed_before_the_two_hear_each_other() {
+    for (mode, connects) in [
+        (Mode::Bridge, vec![Act::Join, Act::Reached]),
+        (Mode::Attended, vec![Act::Refer { replaces: true }]),
+    ] {
+        let mut bench = keying(mode, "1,#");
+        assert_eq!(bench.next(), (500, vec![Act::Press('1')]));
+        assert_eq!(bench.take(News::Pressed(Ok(()))), []);
+        assert_eq!(bench.next(), (2_250, vec![Act::Press('#')]));
+        // A key is over when its answer has come, however late that is.
+        assert_eq!(bench.wait(SECOND), []);
+        assert_eq!(bench.take(News::Pressed(Ok(()))), []);
+        assert_eq!(bench.next(), (250, connects));
+    }
+}
+
+#[test]
+fn without_its_keys_a_target_is_not_reached() {
+    for news in [
+        News::Pressed(Err(405)),
+        ended(None),
+        News::CallerEnded(Party::Remote),
+        News::GivenUp("the caller asked something".to_owned()),
+    ] {
+        let mut bench = keying(Mode::Bridge, "12");
+        assert_eq!(bench.next().1, [Act::Press('1')]);
+        let gone = matches!(news, News::TargetEnded(_));
+        let acts = bench.take(news);
+        let (Act::Unreached(Unreached::Unavailable, _), before) = acts.split_last().unwrap() else {
+            panic!("{acts:?}");
+        };
+        assert!(gone || matches!(before, [Act::HangUpTarget(_)]), "{acts:?}");
+        bench.is_done();
+    }
+    let mut bench = keying(Mode::Bridge, "12");
+    assert_eq!(bench.next().1, [Act::Press('1')]);
+    let (_, acts) = bench.next();
+    assert!(
+        matches!(&acts[..], [Act::HangUpTarget(_), Act::Unreached(_, why)] if why.contains("nothing was heard")),
+        "{acts:?}"
+    );
+    bench.is_done();
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Findings;
-use crate::config::{Config, OnFax, TransferMode, TransferTarget, is_emergency};
+use crate::config::{Config, OnFax, PAUSE, TransferMode, TransferTarget, is_emergency};
 
 /// Longest name of a target: it is spoken, and stands in logs and tickets.
 const NAME_CHARS_MAX: usize = 60;
@@ -13,6 +13,8 @@ const NAME_CHARS_MAX: usize = 60;
 const SPOKEN_BYTES_MAX: usize = 2_000;
 /// Longest number in digits: an E.164 number behind a long prefix.
 const DIGITS_MAX: usize = 32;
+/// Most keys and pauses pressed after the answer: the caller waits for each.
+const PRESSED_MAX: usize = 32;
 /// More targets than a model chooses well among.
 const TARGETS_MAX: usize = 50;
 
@@ -64,6 +66,9 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
             ),
         }
         line(config, target, &key("line"), findings);
+        if let Some(pressed) = &target.digits {
+            digits(mode, pressed, &key("digits"), findings);
+        }
     }
 }
 
@@ -202,6 +207,34 @@ fn extension(number: &str, key: &str, findings: &mut Findings) {
             key,
             format!("`{number}` is no number"),
             "write digits, with a + before a country code",
+        );
+    }
+}
+
+fn digits(mode: TransferMode, pressed: &str, key: &str, findings: &mut Findings) {
+    let known = |c: char| c.is_ascii_digit() || matches!(c, '*' | '#' | 'A'..='D' | PAUSE);
+    if let Some(stranger) = pressed.chars().find(|c| !known(*c)) {
+        return findings.add(
+            key,
+            format!("`{stranger}` is no key"),
+            "write 0-9, *, #, A-D, and a comma for a pause of two seconds",
+        );
+    }
+    if pressed.split(PAUSE).any(is_emergency) {
+        return emergency(key, findings);
+    }
+    if pressed.trim_matches(PAUSE).is_empty() || pressed.len() > PRESSED_MAX {
+        return findings.add(
+            key,
+            format!("it is no row of 1 to {PRESSED_MAX} keys and pauses"),
+            "write the keys to press when the person's side has answered, or remove it",
+        );
+    }
+    if mode == TransferMode::Blind {
+        findings.add(
+            key,
+            "with mode \"blind\" another makes the call, and presses nothing",
+            "write mode = \"bridge\" or \"attended\", or remove the keys",
         );
     }
 }

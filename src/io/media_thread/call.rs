@@ -365,6 +365,11 @@ impl Call {
         Some(relay)
     }
 
+    /// Presses a key that did not come by a relay.
+    pub(super) fn press(&mut self, key: char) {
+        self.summary.keys_lost += u64::from(!self.session.press(key));
+    }
+
     fn count_relay(&mut self, source: &Source) {
         if let Source::Relay(end) = source {
             self.summary.relay_dropped += end.dropped();

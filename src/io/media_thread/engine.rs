@@ -166,6 +166,11 @@ impl Engine {
                     self.discard(Retired::Source(relay));
                 }
             }
+            Command::Press(id, key) => {
+                if let Some(call) = self.call(id) {
+                    call.press(key);
+                }
+            }
             Command::Remove(id) => {
                 if let Some(place) = self.roster.find(id) {
                     self.retire(place);

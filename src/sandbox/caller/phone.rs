@@ -251,6 +251,7 @@ impl Phone {
             | session::Event::Held(_)
             | session::Event::EarlyMedia(_)
             | session::Event::Referral(_)
+            | session::Event::Pressed(_)
             | session::Event::Referred(_) => {}
         }
     }

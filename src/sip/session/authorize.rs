@@ -155,7 +155,7 @@ impl Session {
             match purpose {
                 Purpose::Reinvite | Purpose::Update => self.renew_change(&request),
                 Purpose::Refer => self.rename_referral(&request),
-                Purpose::Prack | Purpose::Notify => {}
+                Purpose::Prack | Purpose::Notify | Purpose::Info => {}
             }
         }
         self.put(Output::Request {

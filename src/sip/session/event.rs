@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Referral, Referred};
 use crate::sdp::Negotiated;
+use crate::sip::message::StatusCode;
 
 /// What a session tells its call.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub enum Event {
     Confirmed,
     /// A key was pressed, told by INFO (application/dtmf-relay): `0-9*#A-D`.
     Digit(char),
+    /// A key that [`super::Session::press`] sent has its final answer: 2xx when the peer took it.
+    Pressed(StatusCode),
     /// The peer has put us on hold, or has come back. [`Event::Negotiated`] comes beside it.
     Held(bool),
     /// Media before the answer (outgoing calls): what the provisional response described.

@@ -67,6 +67,7 @@ pub use referred::Referred;
 
 use accept::{Invited, Unacknowledged};
 use authorize::Authorizer;
+use info::Keys;
 use invite::{Inviting, Outgoing};
 use media::Media;
 use modify::Modification;
@@ -178,6 +179,8 @@ pub struct Session {
     authorizer: Option<Authorizer>,
     /// Our reliable provisional responses.
     provisionals: Provisionals,
+    /// Keys of ours that go by INFO.
+    keys: Keys,
     /// Our REFER, until its outcome is known.
     referring: Option<Referring>,
     /// The peer's REFER, until it has been told the outcome.
@@ -214,6 +217,8 @@ enum Purpose {
     Refer,
     /// Tells the peer how its transfer goes.
     Notify,
+    /// Presses a key.
+    Info,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -365,6 +370,7 @@ impl Session {
             outgoing: None,
             authorizer: None,
             provisionals: Provisionals::default(),
+            keys: Keys::default(),
             referring: None,
             subscription: None,
             was_referred: false,
@@ -393,6 +399,7 @@ impl Session {
             Some(Purpose::Prack) => {}
             Some(Purpose::Refer) => self.on_refer_response(response, now),
             Some(Purpose::Notify) => self.on_notify_response(response),
+            Some(Purpose::Info) => self.on_info_response(response),
             None if response.status.is_final() => {
                 self.repeat_ack(transaction, response);
                 self.on_bye_finished(transaction);
@@ -427,6 +434,7 @@ impl Session {
             Some(Purpose::Prack) => {}
             Some(Purpose::Refer) => self.on_refer_response(&failed, now),
             Some(Purpose::Notify) => self.on_notify_response(&failed),
+            Some(Purpose::Info) => self.on_info_response(&failed),
             None => self.on_bye_finished(transaction),
         }
     }

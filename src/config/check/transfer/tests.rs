@@ -144,3 +144,23 @@ fn fax_goes_to_a_target_that_there_is() {
         );
     }
 }
+
+#[test]
+fn keys_that_can_be_pressed_behind_the_answer() {
+    let sales = "name = \"sales\"\nuri = \"sip:201@192.0.2.1\"";
+    for digits in ["1", ",,1234#", "*67,0ABCD"] {
+        target(&format!("{sales}\ndigits = \"{digits}\"")).expect(digits);
+    }
+    for (digits, word) in [
+        ("12x", "`x` is no key"),
+        ("12 3", "` ` is no key"),
+        ("", "no row"),
+        (",,", "no row"),
+        ("123456789012345678901234567890123", "no row"),
+        ("1,911", "emergency"),
+    ] {
+        refused(&format!("{sales}\ndigits = \"{digits}\""), "digits", word);
+    }
+    let blind = format!("{sales}\nmode = \"blind\"\ndigits = \"1\"");
+    refused(&blind, "digits", "blind");
+}

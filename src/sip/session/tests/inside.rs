@@ -446,3 +446,66 @@ fn requests_out_of_order_or_of_another_dialog_are_refused() {
     assert_eq!(bench.give(foreign).status, StatusCode::CALL_DOES_NOT_EXIST);
     assert!(!bench.session.is_over());
 }
+
+/// The key of the INFO that goes out next.
+fn pressed(bench: &mut Bench) -> (TransactionId, String) {
+    let (transaction, info, _) = bench.sent();
+    assert_eq!(info.method, Method::Info);
+    let content_type = info.headers.content_type();
+    assert_eq!(content_type.as_deref(), Some("application/dtmf-relay"));
+    let body = String::from_utf8(info.body.to_vec()).unwrap();
+    (transaction, body)
+}
+
+fn answered(bench: &mut Bench, transaction: TransactionId, status: StatusCode) {
+    let response = Response::new(status);
+    let input = Input::Response {
+        transaction,
+        response,
+    };
+    bench.session.handle(input, bench.now);
+}
+
+#[test]
+fn keys_of_ours_go_by_info_one_after_the_other() {
+    let mut bench = Bench::confirmed();
+    bench.session.press('5');
+    bench.session.press('#');
+    let (first, body) = pressed(&mut bench);
+    assert_eq!(body, "Signal=5\r\nDuration=100\r\n");
+    assert!(bench.session.poll_output().is_none(), "one at a time");
+    answered(&mut bench, first, StatusCode(100));
+    assert!(bench.session.poll_output().is_none());
+    answered(&mut bench, first, StatusCode::OK);
+    let told = bench.session.poll_event();
+    assert!(matches!(told, Some(Event::Pressed(StatusCode::OK))));
+    let (second, body) = pressed(&mut bench);
+    assert!(body.starts_with("Signal=#\r\n"), "{body}");
+    let input = Input::Failed {
+        transaction: second,
+        status: StatusCode::REQUEST_TIMEOUT,
+    };
+    bench.session.handle(input, bench.now);
+    let told = bench.session.poll_event();
+    assert!(matches!(told, Some(Event::Pressed(StatusCode(408)))));
+}
+
+#[test]
+fn keys_that_cannot_be_sent_are_refused() {
+    let mut bench = Bench::confirmed();
+    for _ in 0..=info::WAITING_KEYS {
+        bench.session.press('1');
+        assert!(bench.session.poll_event().is_none());
+    }
+    bench.session.press('1');
+    let told = bench.session.poll_event();
+    assert!(matches!(told, Some(Event::Pressed(StatusCode(500)))));
+    let mut bench = Bench::incoming(invite(&[], &sdp("192.0.2.1", "")));
+    bench.drain();
+    bench.session.press('1');
+    let told = bench.session.poll_event();
+    assert!(
+        matches!(told, Some(Event::Pressed(StatusCode(481)))),
+        "{told:?}"
+    );
+}
