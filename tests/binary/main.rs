@@ -32,5 +32,6 @@ mod stun;
 mod tls;
 mod torture;
 mod transfer;
+mod transfer_keys;
 mod transfer_phones;
 mod witness;
