@@ -122,7 +122,7 @@ class Lab:
         if threads:
             text = text.replace("[media]", f"[media]\nthreads = {threads}")
         # One caller stands for many.
-        return text + "\n[guard]\ncalls_per_second = 0\ncalls_per_second_overall = 0\n"
+        return text + "\n[guard]\ncalls_per_second = 0\ncalls_per_second_overall = 0\nmessages_per_second = 0\n"
 
     def start(self):
         environment = dict(os.environ)

@@ -81,6 +81,7 @@ fn guard(config: &Config, findings: &mut Findings) {
             "guard.calls_per_second_overall",
             guard.calls_per_second_overall,
         ),
+        ("guard.messages_per_second", guard.messages_per_second),
         ("guard.requests_per_second", guard.requests_per_second),
         (
             "guard.refusal_lines_per_minute",

@@ -10,6 +10,8 @@ use super::values::duration;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Guard {
+    /// Messages of one source in a second, of whatever kind.
+    pub messages_per_second: u32,
     /// Requests outside calls (OPTIONS and the like) of one source in a second.
     pub requests_per_second: u32,
     /// New calls of one source in a second.
@@ -26,6 +28,7 @@ pub struct Guard {
 impl Default for Guard {
     fn default() -> Self {
         Self {
+            messages_per_second: 1000,
             requests_per_second: 50,
             calls_per_second: 30,
             calls_per_second_overall: 60,

@@ -73,6 +73,7 @@ pub async fn run(config: Config, secrets: Secrets, reread: Reread) -> anyhow::Re
         tls: tls_listen(&config),
         identify: Some(lines.identify()),
         roots: Some(Arc::clone(&services.roots)),
+        messages_per_second: config.guard.messages_per_second,
         ..sip_sockets::Settings::default()
     };
     let refusals = Refusals::new(config.guard.refusal_lines_per_minute);

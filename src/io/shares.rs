@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::sip_sockets::RECEIVED_CAPACITY;
 use super::sip_stream::source_of;
 
 /// Sources with a bucket of their own; the rest share one. It holds every peer of an office and many
@@ -24,12 +25,13 @@ pub struct Share {
 }
 
 impl Share {
-    /// For a source that is admitted: far more than a PBX sends in its busiest second (50 calls with
-    /// all retransmissions), and half of the receiving queue.
-    pub const ADMITTED: Self = Self {
-        burst: 512,
-        rate: 1000,
-    };
+    /// For a source that is admitted: so many a second, and at once half of the receiving queue; 0 stands for no limit.
+    #[must_use]
+    pub fn admitted(rate: u32) -> Option<Self> {
+        let burst = u32::try_from(RECEIVED_CAPACITY / 2).unwrap_or(u32::MAX);
+        (rate > 0).then_some(Self { burst, rate })
+    }
+
     /// For a stranger: enough to be told 403.
     pub const STRANGER: Self = Self {
         burst: 20,

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::certificates::{Certificates, Validity};
+use super::shares::Share;
 use super::sip_stream::{Limits, SipStream, Wrap};
 use super::sip_tls::{self, Identify, TlsEnds, TlsListen};
 use super::sip_udp::SipUdp;
@@ -94,6 +96,8 @@ pub type Admit = Arc<dyn Fn(Transport, IpAddr) -> Admission + Send + Sync>;
 pub(super) struct Inbox {
     pub(super) received: mpsc::Sender<Received>,
     pub(super) admit: Admit,
+    /// Messages of an admitted source in a second; 0 stands for no limit.
+    rate: Arc<AtomicU32>,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -110,6 +114,11 @@ impl Inbox {
             count(&self.counters.strangers);
         }
         admission
+    }
+
+    /// What an admitted source may send; `None` stands for anything.
+    pub(super) fn share(&self) -> Option<Share> {
+        Share::admitted(self.rate.load(Ordering::Relaxed))
     }
 
     /// What a message becomes; `None` when it is to be dropped.
@@ -143,6 +152,8 @@ pub struct Settings {
     pub roots: Option<Arc<RootCertStore>>,
     /// Limits of connections, for each TCP and TLS address.
     pub limits: Limits,
+    /// Messages of an admitted source in a second; 0, the default, stands for no limit.
+    pub messages_per_second: u32,
 }
 
 /// The sockets. They close when this is dropped.
@@ -167,6 +178,7 @@ impl SipSockets {
         let inbox = Inbox {
             received,
             admit,
+            rate: Arc::new(AtomicU32::new(settings.messages_per_second)),
             counters: Arc::new(Counters::default()),
         };
         let udp = settings.udp.iter();
@@ -189,6 +201,11 @@ impl SipSockets {
             inbox,
         };
         Ok((sockets, receiver))
+    }
+
+    /// Limits the messages of an admitted source in a second from now on; 0 stands for no limit.
+    pub fn limit_messages(&self, rate: u32) {
+        self.inbox.rate.store(rate, Ordering::Relaxed);
     }
 
     /// Sends, without waiting. What cannot be sent is counted; a connection that cannot be made or

@@ -224,10 +224,11 @@ impl Receiving {
             return count(&counters.garbage);
         }
         let share = match admission {
-            Admission::Admit => Share::ADMITTED,
-            Admission::Forbid | Admission::Drop => Share::STRANGER,
+            Admission::Admit => self.inbox.share(),
+            Admission::Forbid | Admission::Drop => Some(Share::STRANGER),
         };
-        if !self.shares.take(flow.remote.ip(), share, clock::now()) {
+        let (source, now) = (flow.remote.ip(), clock::now());
+        if share.is_some_and(|share| !self.shares.take(source, share, now)) {
             return count(&counters.over_share);
         }
         let bytes = Bytes::copy_from_slice(bytes);

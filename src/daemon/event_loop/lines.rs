@@ -14,6 +14,8 @@ impl EventLoop {
         if let Some((_, config)) = self.reload.take(read, &self.lines, now) {
             self.services.plans.reload(&config.transfer);
             self.endpoint.set_throttle(throttle(&config.guard));
+            self.sockets
+                .limit_messages(config.guard.messages_per_second);
             self.refusals
                 .set_lines(config.guard.refusal_lines_per_minute);
             self.registrations.reconcile(&mut self.endpoint, now);

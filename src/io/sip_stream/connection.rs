@@ -18,7 +18,7 @@ use super::keep_alive::{KeepAlive, Step};
 use super::places::Stage;
 use super::{Limits, Wrap};
 use crate::io::clock;
-use crate::io::shares::{Bucket, Share};
+use crate::io::shares::Bucket;
 use crate::io::sip_sockets::{Admission, Inbox, Received, count};
 use crate::io::sip_tls::Pipe;
 use crate::sip::Flow;
@@ -294,10 +294,12 @@ impl Connection {
             };
             complete = true;
             let bytes = reading.framer.raw().clone();
-            if let Err(at) = reading.share.take(Share::ADMITTED, clock::now()) {
+            if let Some(share) = self.inbox.share()
+                && let Err(at) = reading.share.take(share, clock::now())
+            {
                 tokio::time::sleep_until(at.into()).await;
                 // The token that was waited for; the clock can only be later than it.
-                let _ = reading.share.take(Share::ADMITTED, clock::now());
+                let _ = reading.share.take(share, clock::now());
             }
             if let Some(received) = self.inbox.sort(bytes, self.flow, self.admission) {
                 let taken = self.inbox.received.send(received).await;
