@@ -31,7 +31,7 @@ mod sources;
 mod statistics;
 
 pub use control::is_control;
-pub use outgoing::Outgoing;
+pub use outgoing::{G722_SILENCE, Outgoing};
 pub use settings::{Control, Delivery, MediaTimeout, Settings, Stream};
 pub use statistics::Statistics;
 

@@ -21,10 +21,12 @@ pub(super) struct Owner {
 }
 
 /// Makes frames. At least one byte stays in hand until the end, because the last frame is marked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Cutter {
     owner: Owner,
     hand: Vec<u8>,
+    /// Silence is sent before it.
+    afresh: bool,
     /// Leading frames that may still be taken away.
     trim: u32,
     /// Silent frames kept back until it is known whether sound follows.
@@ -33,12 +35,13 @@ pub(super) struct Cutter {
 }
 
 impl Cutter {
-    /// `trim` takes away leading silence.
-    pub(super) fn new(owner: Owner, trim: bool) -> Self {
+    /// After silence, which is told by `afresh`, leading silence is taken away.
+    pub(super) fn new(owner: Owner, afresh: bool) -> Self {
         Self {
             owner,
             hand: Vec::with_capacity(owner.format.frame_bytes()),
-            trim: if trim { MAX_TRIM } else { 0 },
+            afresh,
+            trim: if afresh { MAX_TRIM } else { 0 },
             held: VecDeque::new(),
             frames: 0,
         }
@@ -96,6 +99,7 @@ impl Cutter {
             epoch: self.owner.epoch,
             utterance: self.owner.utterance,
             last,
+            afresh: core::mem::take(&mut self.afresh),
             audio,
         });
     }

@@ -30,6 +30,8 @@ pub struct Spoken {
     pub utterance: UtteranceId,
     /// The last frame of its utterance.
     pub last: bool,
+    /// Silence is sent before it, which was not encoded here.
+    pub afresh: bool,
     /// 20 ms in the voice's form.
     pub audio: Vec<u8>,
 }
@@ -127,6 +129,9 @@ impl Encoding {
         let work = move || {
             let mut frames = Vec::with_capacity(spoken.len());
             for frame in &spoken {
+                if frame.afresh {
+                    encoder.reset();
+                }
                 let samples: Vec<i16> = samples(&frame.audio).collect();
                 encoder.encode(&samples, |audio| frames.push(frame.as_frame(audio)));
             }

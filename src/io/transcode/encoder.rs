@@ -57,6 +57,23 @@ impl Encoder {
         })
     }
 
+    /// Begins anew, since what the far end has decoded last is not what was encoded last but silence of ours.
+    pub fn reset(&mut self) {
+        self.waiting.clear();
+        if let Some(resampler) = &mut self.resampler {
+            resampler.reset();
+        }
+        match &mut self.kind {
+            Kind::G711(_) => {}
+            Kind::G722(encoder) => **encoder = G722::new(Bitrate::Mode1_64000, false, false),
+            Kind::Opus(encoder) => {
+                if let Err(error) = encoder.reset_state() {
+                    log::debug!("an encoder is not reset: {error}");
+                }
+            }
+        }
+    }
+
     /// Adds samples and gives each frame that is full. A frame of no bytes is one that the codec could not make.
     pub fn encode(&mut self, samples: &[i16], mut each: impl FnMut(&[u8])) {
         match &mut self.resampler {

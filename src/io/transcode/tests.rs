@@ -4,6 +4,7 @@ use crate::audio::speech_format::{SpeechFormat, WIDEBAND_RATE};
 use crate::audio::{FRAME_SAMPLES, Law};
 use crate::conversation::UtteranceId;
 use crate::io::rings::{Item, agent_ring, caller_ring, relay};
+use crate::rtp::session::G722_SILENCE;
 use ezk_g722::libg722::{Bitrate, decoder, encoder};
 
 const WIDE: [Codec; 2] = [Codec::G722, Codec::Opus];
@@ -220,6 +221,7 @@ async fn the_voice_is_encoded_frame_by_frame_and_its_end_is_told() {
             epoch: 3,
             utterance: UtteranceId(9),
             last: number == 4,
+            afresh: number == 0,
             audio: vec![0; bytes],
         });
         let frames = agent.encode(spoken.collect()).await;
@@ -230,6 +232,66 @@ async fn the_voice_is_encoded_frame_by_frame_and_its_end_is_told() {
             assert!(!frame.audio.bytes().is_empty());
         }
     }
+}
+
+/// What is sent where nobody speaks.
+fn silence(codec: Codec) -> Vec<u8> {
+    match codec {
+        Codec::Opus => vec![0xF8, 0xFF, 0xFE],
+        _ => G722_SILENCE.repeat(FRAME_SAMPLES / 2),
+    }
+}
+
+#[tokio::test]
+async fn after_silence_the_first_syllable_is_heard_as_it_was_said() {
+    let pool = pool();
+    for codec in WIDE {
+        let (writer, _reader, _playout) = agent_ring();
+        let mut agent = AgentAudio::open(&pool, codec, writer).unwrap();
+        let rate = agent.format().sample_rate();
+        let said = tone(700.0, rate, 0.4);
+        let bytes: Vec<u8> = said.iter().flat_map(|it| it.to_le_bytes()).collect();
+        let mut far_end = Decoder::new(codec, rate).unwrap();
+        let mut samples = Vec::new();
+        for _ in 0..2 {
+            let frames = bytes.chunks(agent.format().frame_bytes());
+            let spoken = frames.enumerate().map(|(number, audio)| Spoken {
+                epoch: 3,
+                utterance: UtteranceId(9),
+                last: false,
+                afresh: number == 0,
+                audio: audio.to_vec(),
+            });
+            let frames = agent.encode(spoken.collect()).await;
+            samples.clear();
+            for frame in frames {
+                far_end.decode(Item::Heard(frame.audio.bytes()), &mut samples);
+            }
+            let first = &samples[..rate as usize / 12];
+            let likeness = (0..rate as usize / 100).map(|lag| likeness(&said, &first[lag..]));
+            let likeness = likeness.fold(0.0, f64::max);
+            assert!(likeness > 0.95, "{codec:?}: {likeness}");
+            samples.clear();
+            for _ in 0..50 {
+                far_end.decode(Item::Heard(&silence(codec)), &mut samples);
+            }
+            let rest = &samples[rate as usize / 10..];
+            let most = rest.iter().map(|it| it.unsigned_abs()).max();
+            // -60 dB: what a loud tone has taught the decoder is not all forgotten.
+            assert!(most <= Some(32), "{codec:?}: silence is {most:?}");
+        }
+    }
+}
+
+/// Correlation of the beginning of one with the other.
+fn likeness(one: &[i16], other: &[i16]) -> f64 {
+    let product = |one: &[i16], other: &[i16]| -> f64 {
+        let pairs = one.iter().zip(other);
+        pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    };
+    let length = other.len();
+    let power = product(other, other) * product(&one[..length], &one[..length]);
+    product(one, other) / power.sqrt().max(1.0)
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ fn any_size_of_messages_gives_the_same_frames() {
         assert_eq!(last, [false, false, false, false, false, false, true]);
         assert!(frames.iter().all(|frame| frame.epoch == 3));
         assert!(frames.iter().all(|frame| frame.utterance == UtteranceId(7)));
+        assert!(frames.iter().all(|frame| !frame.afresh));
     }
 }
 
