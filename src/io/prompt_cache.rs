@@ -4,7 +4,6 @@
 //! collision, another version or a damaged file is the same as no file: it is rendered again.
 
 use core::fmt::Debug;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::task::{AbortHandle, spawn_blocking};
 
 use super::deepgram::rest::Renderer;
@@ -40,7 +40,7 @@ const RETRY_REFUSED: Duration = Duration::from_secs(300);
 pub struct PromptCache {
     folder: PathBuf,
     renderer: Renderer,
-    kept: Mutex<HashMap<String, Arc<[u8]>>>,
+    kept: Mutex<HashMap<String, Bytes>>,
 }
 
 /// Rendering in the background; ends when dropped.
@@ -65,10 +65,10 @@ impl Drop for Rendering {
 
 /// The built-in last words.
 #[must_use]
-pub fn apology(format: SpeechFormat) -> Cow<'static, [u8]> {
+pub fn apology(format: SpeechFormat) -> Bytes {
     match format {
-        SpeechFormat::G711(Law::Mu) => APOLOGY_MU.into(),
-        SpeechFormat::G711(Law::A) => APOLOGY_A.into(),
+        SpeechFormat::G711(Law::Mu) => Bytes::from_static(APOLOGY_MU),
+        SpeechFormat::G711(Law::A) => Bytes::from_static(APOLOGY_A),
         SpeechFormat::Linear16(rate) => {
             let samples: Vec<i16> = APOLOGY_MU
                 .iter()
@@ -97,20 +97,20 @@ impl PromptCache {
 
     /// The audio of a prompt, if it has been rendered. Reads the disk the first time.
     #[must_use]
-    pub fn get(&self, text: &str, format: SpeechFormat) -> Option<Arc<[u8]>> {
+    pub fn get(&self, text: &str, format: SpeechFormat) -> Option<Bytes> {
         let key = self.key(text, format);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(audio) = kept.get(&key) {
-            return Some(Arc::clone(audio));
+            return Some(audio.clone());
         }
         let file = fs::read(self.path(&key)).ok()?;
         let Some(audio) = unpacked(&file, &key) else {
             log::warn!("a kept prompt is damaged and will be rendered again");
             return None;
         };
-        let audio: Arc<[u8]> = audio.into();
+        let audio = Bytes::from(audio);
         if kept.len() < MAX_KEPT {
-            kept.insert(key, Arc::clone(&audio));
+            kept.insert(key, audio.clone());
         }
         Some(audio)
     }

@@ -62,6 +62,16 @@ impl Cutter {
         }
     }
 
+    /// How long audio sounds that is all there is to come.
+    pub(super) fn length(&self, audio: &[u8]) -> Duration {
+        let (mut cutter, mut frames) = (self.clone(), Vec::new());
+        for part in audio.chunks(self.owner.format.frame_bytes()) {
+            cutter.push(part, &mut frames);
+            frames.clear();
+        }
+        cutter.finish(&mut frames)
+    }
+
     /// Ends the utterance; returns how long it sounds. There is always a last frame, so that the
     /// end of playing is always told.
     pub(super) fn finish(mut self, frames: &mut Vec<Spoken>) -> Duration {

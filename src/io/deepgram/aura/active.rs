@@ -15,6 +15,8 @@ pub(super) enum Source {
     Link,
     /// A request.
     Request(mpsc::Receiver<Result<Bytes, Failure>>),
+    /// What is left of audio that is all there, and how much of it is taken at once.
+    Kept(Bytes, usize),
 }
 
 /// The utterance at hand.
@@ -30,13 +32,37 @@ pub(super) struct Active {
     pub(super) retried: bool,
 }
 
-/// The next part of a requested rendering. Cancel-safe.
+impl Active {
+    /// Nobody outside is needed for it.
+    pub(super) fn is_kept(&self) -> bool {
+        matches!(self.source, Source::Kept(..))
+    }
+
+    /// The connection renders it.
+    pub(super) fn is_on_link(&self) -> bool {
+        matches!(self.source, Source::Link)
+    }
+
+    /// A request renders it.
+    pub(super) fn is_requested(&self) -> bool {
+        matches!(self.source, Source::Request(_))
+    }
+}
+
+/// The next part of audio that was requested or kept. Cancel-safe.
 pub(super) async fn part(active: &mut Option<Active>) -> Option<Result<Bytes, Failure>> {
     match active {
         Some(Active {
             source: Source::Request(parts),
             ..
         }) => parts.recv().await,
+        Some(Active {
+            source: Source::Kept(audio, slice),
+            ..
+        }) => {
+            let part = audio.split_to(audio.len().min(*slice));
+            (!part.is_empty()).then_some(Ok(part))
+        }
         _ => std::future::pending().await,
     }
 }

@@ -24,9 +24,11 @@ use crate::io::transcode::{AgentAudio, Spoken};
 use crate::io::websocket::Received;
 use crate::ticket::CallId;
 
-/// Frames rendered ahead of the ring: four seconds, so that the next utterance is ready when one ends. When full
-/// the connection is not read and the next utterance waits; nothing is dropped. A kept prompt is taken whole.
-const AHEAD: usize = 200;
+/// Frames rendered ahead of the ring: two seconds, so that the next utterance is ready when one ends. When full
+/// the connection is not read, kept prompts and the next utterance wait; nothing is dropped.
+const AHEAD: usize = 100;
+/// Frames taken of a kept prompt at once.
+const SLICE: usize = 25;
 /// How often an idle connection is pinged, well within the service's minute.
 const PING: Duration = Duration::from_secs(20);
 /// How long the service may take to confirm a Clear before the connection is given up.
@@ -136,7 +138,8 @@ impl Speaker {
             matches!(&self.active, Some(active) if matches!(active.source, Source::Waiting));
         let clearing = matches!(self.link, Link::Clearing(_));
         let up = matches!(self.link, Link::Up(_));
-        let late = clearing || (room && self.active.is_some() && !waiting);
+        let kept = self.active.as_ref().is_some_and(Active::is_kept);
+        let late = clearing || (room && self.active.is_some() && !waiting && !kept);
         let idle = self.active.is_none();
         tokio::select! {
             biased;
@@ -183,7 +186,7 @@ impl Speaker {
         let Some(active) = self.active.take_if(stale) else {
             return;
         };
-        if matches!(active.source, Source::Link) {
+        if active.is_on_link() {
             self.clear().await;
         }
     }
@@ -218,15 +221,13 @@ impl Speaker {
             && let Some(audio) = self.shared.prompts.get(text, self.agent.format())
         {
             self.count(&self.shared.counters.prompts);
-            self.active = Some(active);
-            return self.whole(&audio).await;
+            return self.begin_kept(active, audio).await;
         }
         if let Some(failure) = self.still_failed() {
             let prompt = matches!(active.say.speech, Speech::Prompt(_));
             if prompt {
-                self.active = Some(active);
                 let apology = prompt_cache::apology(self.agent.format());
-                return self.whole(&apology).await;
+                return self.begin_kept(active, apology).await;
             }
             let utterance = Some(active.say.utterance);
             return self.tell(VoiceEvent::Failed(utterance, failure)).await;
@@ -234,7 +235,7 @@ impl Speaker {
         let wordless = pieces(active.say.speech.text()).is_empty();
         self.active = Some(active);
         if wordless {
-            return self.whole(&[]).await;
+            return self.complete().await;
         }
         self.advance().await;
     }
@@ -252,10 +253,15 @@ impl Speaker {
         self.failed.as_ref().map(|(failure, _)| failure.clone())
     }
 
-    /// Speaks audio that is all there.
-    async fn whole(&mut self, audio: &[u8]) {
-        self.audio(audio).await;
-        self.complete().await;
+    /// Speaks audio that is all there, slice by slice; how long it sounds is told at once.
+    async fn begin_kept(&mut self, active: Active, audio: Bytes) {
+        let utterance = active.say.utterance;
+        let long = active.cutter.length(&audio);
+        let slice = SLICE * self.agent.format().frame_bytes();
+        let source = Source::Kept(audio, slice);
+        self.active = Some(Active { source, ..active });
+        self.tell(VoiceEvent::Rendering(utterance)).await;
+        self.tell(VoiceEvent::Rendered(utterance, long)).await;
     }
 
     /// Starts the utterance at hand if what it needs is there.
@@ -314,15 +320,13 @@ impl Speaker {
             }
             LinkEvent::Opened(Err(failure)) => {
                 self.link = Link::Down;
-                if self.active.is_some() || !self.ready {
+                let wanted = |active: &Active| !active.is_kept();
+                if self.active.as_ref().is_some_and(wanted) || !self.ready {
                     self.fail(failure).await;
                 }
             }
             LinkEvent::Received(Received::Binary(audio)) => match &self.active {
-                Some(Active {
-                    source: Source::Link,
-                    ..
-                }) => self.audio(&audio).await,
+                Some(active) if active.is_on_link() => self.audio(&audio).await,
                 _ if matches!(self.link, Link::Clearing(_)) => {}
                 _ => self.count(&self.shared.counters.unknown),
             },
@@ -333,13 +337,7 @@ impl Speaker {
 
     async fn message(&mut self, text: &str) {
         let message: SpeakEvent = serde_json::from_str(text).unwrap_or_default();
-        let rendering = matches!(
-            &self.active,
-            Some(Active {
-                source: Source::Link,
-                ..
-            })
-        );
+        let rendering = self.active.as_ref().is_some_and(Active::is_on_link);
         let came = self.active.as_ref().map_or(0, |active| active.came);
         match message.kind.as_str() {
             "Flushed" if !rendering => self.strays = self.strays.saturating_sub(1),
@@ -381,7 +379,7 @@ impl Speaker {
         let Some(active) = self.active.as_mut() else {
             return;
         };
-        if !matches!(active.source, Source::Link) {
+        if !active.is_on_link() {
             return self.advance().await;
         }
         if active.came > 0 || active.retried {
@@ -415,7 +413,7 @@ impl Speaker {
         if audio.is_empty() {
             return;
         }
-        let first = active.came == 0;
+        let first = active.came == 0 && !active.is_kept();
         active.came += audio.len();
         let mut spoken = Vec::new();
         active.cutter.push(audio, &mut spoken);
@@ -428,6 +426,9 @@ impl Speaker {
 
     /// Makes ready for the wire what was spoken.
     async fn take(&mut self, spoken: Vec<Spoken>) {
+        if self.frames.capacity() == 0 {
+            self.frames.reserve_exact(AHEAD + SLICE);
+        }
         self.frames.extend(self.agent.encode(spoken).await);
     }
 
@@ -437,10 +438,13 @@ impl Speaker {
             return;
         };
         self.strays = 0;
-        let utterance = active.say.utterance;
+        let (utterance, kept) = (active.say.utterance, active.is_kept());
         let mut spoken = Vec::new();
         let long = active.cutter.finish(&mut spoken);
         self.take(spoken).await;
+        if kept {
+            return; // this was told at its beginning
+        }
         if active.came == 0 {
             self.tell(VoiceEvent::Rendering(utterance)).await;
         }
@@ -450,13 +454,7 @@ impl Speaker {
     async fn late(&mut self) {
         if matches!(self.link, Link::Clearing(_)) {
             self.link = Link::Down;
-            let requesting = matches!(
-                &self.active,
-                Some(Active {
-                    source: Source::Request(_),
-                    ..
-                })
-            );
+            let requesting = self.active.as_ref().is_some_and(Active::is_requested);
             if !requesting {
                 return self.advance().await;
             }
@@ -478,7 +476,7 @@ impl Speaker {
         if !matches!(self.link, Link::Opening(_)) {
             self.link = Link::Down;
         }
-        let given_up = self.active.take();
+        let given_up = self.active.take_if(|active| !active.is_kept());
         self.failed = Some((failure.clone(), clock::now()));
         let utterance = given_up.as_ref().map(|active| active.say.utterance);
         self.tell(VoiceEvent::Failed(utterance, failure)).await;

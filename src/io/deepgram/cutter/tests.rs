@@ -13,6 +13,7 @@ const OWNER: Owner = Owner {
 fn cut(sizes: &[usize], audio: &[u8], trim: bool) -> (Vec<Spoken>, Duration) {
     let mut frames = Vec::new();
     let mut cutter = Cutter::new(OWNER, trim);
+    let known = cutter.length(audio);
     let mut rest = audio;
     for size in sizes.iter().cycle() {
         let (head, tail) = rest.split_at(rest.len().min(*size));
@@ -23,6 +24,7 @@ fn cut(sizes: &[usize], audio: &[u8], trim: bool) -> (Vec<Spoken>, Duration) {
         }
     }
     let long = cutter.finish(&mut frames);
+    assert_eq!(known, long, "it is known before");
     (frames, long)
 }
 
