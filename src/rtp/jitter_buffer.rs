@@ -26,13 +26,15 @@ mod whole;
 
 use concealment::Concealment;
 use packets::Packets;
-use ring::Ring;
+use ring::{CAPACITY, Ring};
 
 /// Reorders and paces one stream.
 #[derive(Debug)]
 pub struct JitterBuffer {
     codec: Codec,
     playout: Playout,
+    /// Samples by place, or packets; a stream is one or the other.
+    bytes: Box<[u8; CAPACITY]>,
     ring: Ring,
     packets: Packets,
     concealment: Concealment,
@@ -138,6 +140,7 @@ impl JitterBuffer {
         Self {
             codec,
             playout: Playout::new(codec),
+            bytes: Box::new([0; CAPACITY]),
             ring: Ring::new(),
             packets: Packets::new(),
             concealment: Concealment::new(law(codec)),
@@ -174,24 +177,25 @@ impl JitterBuffer {
         self.taken = None;
     }
 
-    /// Takes a packet for playing; `now` in ticks of the codec's clock.
-    pub fn handle(&mut self, packet: Incoming<'_>, now: u64) {
+    /// Takes a packet for playing; `now` in ticks of the codec's clock. False when it comes too late to be heard.
+    pub fn handle(&mut self, packet: Incoming<'_>, now: u64) -> bool {
         let Some(arrival) = self.arrival(&packet) else {
-            return;
+            return true;
         };
         if arrival.newest {
             self.settle(&arrival);
         }
         let verdict = self.playout.handle(arrival, now);
-        self.store(verdict, &arrival, packet.payload);
+        self.store(verdict, &arrival, packet.payload)
     }
 
-    /// Takes a packet for taking.
-    pub fn handle_unpaced(&mut self, packet: Incoming<'_>) {
-        if let Some(arrival) = self.arrival(&packet) {
-            let verdict = self.playout.handle_unpaced(arrival);
-            self.store(verdict, &arrival, packet.payload);
-        }
+    /// Takes a packet for taking; false when it comes too late.
+    pub fn handle_unpaced(&mut self, packet: Incoming<'_>) -> bool {
+        let Some(arrival) = self.arrival(&packet) else {
+            return true;
+        };
+        let verdict = self.playout.handle_unpaced(arrival);
+        self.store(verdict, &arrival, packet.payload)
     }
 
     /// Takes the far end's word that it is silent from now on (RFC 3389): nothing that follows is a loss.
@@ -236,11 +240,11 @@ impl JitterBuffer {
         self.suppressed = false;
     }
 
-    fn store(&mut self, verdict: Verdict, arrival: &Arrival, payload: &[u8]) {
+    fn store(&mut self, verdict: Verdict, arrival: &Arrival, payload: &[u8]) -> bool {
         let place = match verdict {
             Verdict::Late => {
                 self.counts.late += 1;
-                return;
+                return false;
             }
             Verdict::Anew(place) => {
                 self.clear();
@@ -254,11 +258,13 @@ impl JitterBuffer {
                 self.suppressed = opus_packet::is_silence(payload);
                 self.given = self.given.min(place.max(self.playout.read().unwrap_or(0)));
             }
-            self.packets.write(place, ticks, payload)
+            self.packets
+                .write(&mut self.bytes[..], place, ticks, payload)
         } else {
-            self.ring.write(place, payload)
+            self.ring.write(&mut self.bytes[..], place, payload)
         };
         self.counts.duplicates += u64::from(!new);
+        true
     }
 
     /// A tick of 20 ms begins: what is to be heard in it is given by [`JitterBuffer::poll`].
@@ -313,11 +319,11 @@ impl JitterBuffer {
         self.gap_since = None;
         let mut chunk = if self.codec == Codec::Opus {
             self.packets.discard_before(read);
-            self.packets.take(buffer)?
+            self.packets.take(&self.bytes[..], buffer)?
         } else {
             let packet = usize::try_from(self.playout.packet()).unwrap_or(FRAME_SAMPLES);
             let most = buffer.len().min(packet);
-            let len = self.ring.take(read, &mut buffer[..most]);
+            let len = self.ring.take(&self.bytes[..], read, &mut buffer[..most]);
             Chunk {
                 len,
                 ticks: u32::try_from(len).unwrap_or(0),
@@ -348,6 +354,18 @@ impl JitterBuffer {
                 (place..self.playout.end()).find(|place| self.ring.has(*place))
             }
         }
+    }
+
+    /// What is to be read next is there.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.playout.read().is_some_and(|read| self.has(read))
+    }
+
+    /// How long the newest packet sounds, in ticks.
+    #[must_use]
+    pub fn packet(&self) -> u32 {
+        u32::try_from(self.playout.packet()).unwrap_or(0)
     }
 
     /// Ticks that wait to be read, gaps included.

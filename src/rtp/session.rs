@@ -100,6 +100,8 @@ pub struct Session {
     /// A source that may take over: its number, and the sequence number that would confirm it.
     candidate: Option<(u32, u16)>,
     buffer: JitterBuffer,
+    /// When the audio came that was received last, unless something else came after it.
+    newest: Option<Instant>,
     detector: Detector,
     sending: Sending,
     rtcp: Rtcp,
@@ -135,6 +137,7 @@ impl Session {
             source: None,
             candidate: None,
             buffer: JitterBuffer::new(stream.codec),
+            newest: None,
             detector: Detector::new(stream.codec.clock_rate()),
             sending: Sending::new(ssrc, settings.first_sequence, settings.first_timestamp),
             rtcp: Rtcp::new(
@@ -161,6 +164,7 @@ impl Session {
 
     /// Takes a datagram of the RTP port.
     pub fn handle_rtp(&mut self, bytes: &[u8], from: SocketAddr, now: Instant) {
+        self.newest = None;
         let Ok(packet) = Packet::parse(bytes) else {
             self.counts.malformed += 1;
             return;
@@ -209,7 +213,17 @@ impl Session {
         }
     }
 
+    /// Nothing more is to be expected before the next tick: what came last has just come, and what is to be heard
+    /// next is there. What comes early all the same is taken a tick later and is not too late then.
+    #[must_use]
+    pub fn has_all(&self, now: Instant) -> bool {
+        let packet = Duration::from_secs(1) * self.buffer.packet() / self.stream.codec.clock_rate();
+        let next = self.newest.map(|newest| newest + packet);
+        next.is_some_and(|next| next > now + EARLY) && self.buffer.is_ready()
+    }
+
     fn handle_audio(&mut self, packet: &Packet<'_>, order: Order, now: Instant) {
+        self.newest = matches!(order, Order::Newest { .. }).then_some(now);
         if let Some(source) = &mut self.source {
             let since = now.saturating_duration_since(self.start);
             let arrival = ticks(since, self.stream.codec.clock_rate());
@@ -230,12 +244,11 @@ impl Session {
             newest: order != Order::Old,
             follows: order == Order::Newest { gap: 0 },
         };
-        let late = self.buffer.counts().late;
-        match self.delivery {
+        let in_time = match self.delivery {
             Delivery::Paced => self.buffer.handle(incoming, self.clock(now)),
             Delivery::AsReceived => self.buffer.handle_unpaced(incoming),
-        }
-        if self.buffer.counts().late > late {
+        };
+        if !in_time {
             self.losses.discard(packet.sequence);
         }
     }
@@ -445,6 +458,8 @@ impl Session {
 /// Events between two polls: a poll comes every few milliseconds, so two would do. When full the newest is
 /// dropped and counted in [`Statistics::events_dropped`].
 pub const EVENTS: usize = 16;
+/// A packet that is on time comes this much early, at most.
+const EARLY: Duration = Duration::from_millis(2);
 /// A second of frames may wait for their reader; more ticks than this without reading are forgotten.
 const FRAMES_DUE: u32 = 50;
 

@@ -44,6 +44,11 @@ impl Inlet {
         self.wallclock = clock::wallclock();
     }
 
+    /// The time of the last look.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
     pub(super) fn buffer(&mut self) -> &mut [u8] {
         &mut self.buffer[..]
     }

@@ -2,11 +2,10 @@
 
 use super::Chunk;
 
-/// Packets that wait, and their bytes in one arena that is used in a circle: what is overwritten is lost.
+/// Packets that wait. The buffer's bytes are used in a circle: what is overwritten is lost.
 #[derive(Debug)]
 pub(super) struct Packets {
     entries: Box<[Option<Entry>]>,
-    bytes: Box<[u8]>,
     /// Bytes written since the beginning.
     written: usize,
 }
@@ -24,7 +23,6 @@ impl Packets {
     pub(super) fn new() -> Self {
         Self {
             entries: vec![None; ENTRIES].into(),
-            bytes: vec![0; BYTES].into(),
             written: 0,
         }
     }
@@ -34,18 +32,25 @@ impl Packets {
     }
 
     /// Stores a packet; false when it was there.
-    pub(super) fn write(&mut self, place: u64, ticks: u32, payload: &[u8]) -> bool {
+    pub(super) fn write(
+        &mut self,
+        bytes: &mut [u8],
+        place: u64,
+        ticks: u32,
+        payload: &[u8],
+    ) -> bool {
         if self.entries.iter().flatten().any(|it| it.place == place) {
             return false;
         }
+        let room = bytes.len();
         let mut from = self.written;
-        if from % BYTES + payload.len() > BYTES {
-            from += BYTES - from % BYTES; // a packet stands in one piece
+        if from % room + payload.len() > room {
+            from += room - from % room; // a packet stands in one piece
         }
-        let at = from % BYTES;
-        self.bytes[at..at + payload.len()].copy_from_slice(payload);
+        let at = from % room;
+        bytes[at..at + payload.len()].copy_from_slice(payload);
         self.written = from + payload.len();
-        let oldest = self.written.saturating_sub(BYTES);
+        let oldest = self.written.saturating_sub(room);
         for entry in &mut self.entries {
             if entry.is_some_and(|it| it.from < oldest) {
                 *entry = None;
@@ -71,13 +76,13 @@ impl Packets {
     }
 
     /// Moves the first packet out.
-    pub(super) fn take(&mut self, buffer: &mut [u8]) -> Option<Chunk> {
+    pub(super) fn take(&mut self, bytes: &[u8], buffer: &mut [u8]) -> Option<Chunk> {
         let next = self.next()?;
         let is_next = |it: &Option<Entry>| it.is_some_and(|it| it.place == next);
         let entry = self.entries.iter_mut().find(|it| is_next(it))?.take()?;
-        let at = entry.from % BYTES;
+        let at = entry.from % bytes.len();
         let len = entry.len.min(buffer.len());
-        buffer[..len].copy_from_slice(&self.bytes[at..at + len]);
+        buffer[..len].copy_from_slice(&bytes[at..at + len]);
         Some(Chunk {
             len,
             ticks: entry.ticks,
@@ -96,10 +101,9 @@ impl Packets {
     }
 }
 
-/// A second of 20 ms packets, and a third of one of 5 ms. When full the one that is due first gives way.
+/// A second of 20 ms packets, and a third of one of 5 ms. When full the one that is due first gives way. The buffer's
+/// bytes are a second of 64 kbit/s, more than speech takes.
 const ENTRIES: usize = 64;
-/// A second of 64 kbit/s, more than speech takes. When full the oldest are overwritten.
-const BYTES: usize = 8192;
 
 #[cfg(test)]
 mod tests;

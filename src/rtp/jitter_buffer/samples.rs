@@ -49,7 +49,7 @@ impl JitterBuffer {
     /// What would be read; only G.711 is looked into.
     fn content(&self, read: u64) -> Content {
         let mut frame = [0; FRAME_SAMPLES];
-        if self.ring.peek(read, &mut frame) {
+        if self.ring.peek(&self.bytes[..], read, &mut frame) {
             return match self.codec.law() {
                 Some(law) if level::is_silent(law, &frame) => Content::Quiet,
                 _ => Content::Speech,
@@ -96,7 +96,7 @@ impl JitterBuffer {
             return Some(self.leap(read, frame, shrink));
         };
         let mut span = [0; stretch::SPAN];
-        if self.concealment.is_active() || !self.ring.peek(read, &mut span) {
+        if self.concealment.is_active() || !self.ring.peek(&self.bytes[..], read, &mut span) {
             return None;
         }
         let used = if shrink {
@@ -139,7 +139,7 @@ impl JitterBuffer {
             let (before, rest) = frame.split_at_mut(at);
             let part = &mut rest[..length];
             if present {
-                self.ring.take(place, part);
+                self.ring.take(&self.bytes[..], place, part);
                 if self.concealment.is_active() {
                     self.concealment.join(law, part);
                 }
@@ -160,7 +160,7 @@ impl JitterBuffer {
 
     /// Reads a frame of a codec with a decoder of its own: all of it, or none.
     fn read_whole_frame(&mut self, read: u64, frame: &mut [u8; FRAME_SAMPLES]) -> Played {
-        let length = self.ring.take(read, frame);
+        let length = self.ring.take(&self.bytes[..], read, frame);
         if length == FRAME_SAMPLES {
             self.missed = 0;
             return Played::Audio;
