@@ -81,6 +81,8 @@ pub(crate) struct SpeechLegs {
     noticed: Option<Noticed>,
     /// Of what was listened to before.
     earlier: Levels,
+    /// Of what was noticed before, what the call's task did not take in time.
+    missed: u64,
 }
 
 impl SpeechLegs {
@@ -101,6 +103,7 @@ impl SpeechLegs {
         let caller = CallerAudio::open(&services.transcoder, codec, ends.caller)?;
         let caller = caller.attended(attention);
         self.earlier = self.levels();
+        self.missed = self.missed();
         self.noticed = Some(noticed);
         let agent = AgentAudio::open(&services.transcoder, codec, ends.agent)?;
         let (ear_sender, ear_events) = mpsc::channel(SPEECH_EVENTS);
@@ -143,10 +146,16 @@ impl SpeechLegs {
         }
     }
 
+    /// What was noticed in it, and dropped since the call's task did not take it in time.
+    pub(crate) fn missed(&self) -> u64 {
+        self.missed + self.noticed.as_ref().map_or(0, Noticed::dropped)
+    }
+
     /// The assistant is done: ear and voice are let go.
     pub(crate) fn close(&mut self) {
         *self = Self {
             earlier: self.levels(),
+            missed: self.missed(),
             ..Self::default()
         };
     }

@@ -72,6 +72,7 @@ pub(crate) fn snapshot(
         },
         "refusals": refusals,
         "media": media(services),
+        "codecs": codecs(services),
         "recording": recording(services),
         "counters": counters,
         "process": process(),
@@ -117,6 +118,21 @@ fn media(services: &Services) -> Value {
         "calls_refused": counters.calls_refused,
         "departure_us_p50": u64::try_from(micros(0.5)).unwrap_or(u64::MAX),
         "departure_us_p999": u64::try_from(micros(0.999)).unwrap_or(u64::MAX),
+    })
+}
+
+/// What the threads for G.722 and Opus do.
+fn codecs(services: &Services) -> Value {
+    let counters = services.transcoder.counters();
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    json!({
+        "threads": services.transcoder.settings().threads,
+        "jobs": read(&counters.jobs),
+        "queue_full": read(&counters.queue_full),
+        "broken": read(&counters.broken),
+        "undecodable": read(&counters.undecodable),
+        "busy_ms": read(&counters.busy_micros) / 1_000,
+        "longest_us": read(&counters.longest_micros),
     })
 }
 

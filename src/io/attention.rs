@@ -10,7 +10,7 @@ use crate::audio::Law;
 use crate::audio::analysis::{Analysis, Event, Levels};
 
 /// Events that wait for a call's task: more than a caller makes in a second, and the task takes them at once. When
-/// full the newest is dropped and counted in [`Noticed::dropped`].
+/// full the newest is dropped and counted in [`Noticed::dropped`], in the end with all such events (`queue_full`).
 pub const NOTICES: usize = 16;
 
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 const HEAD: [&str; 3] = ["version", "state", "uptime_s"];
 
 /// What stands first, as far as it is there; others follow by name.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "listening",
     "lines",
     "public_address",
@@ -25,6 +25,7 @@ const ORDER: [&str; 17] = [
     "knowledge",
     "ports",
     "media",
+    "codecs",
     "sockets",
     "transactions",
     "tasks",
