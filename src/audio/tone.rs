@@ -48,6 +48,28 @@ impl RingBack {
             Self::British => (&[400.0, 450.0], &[3200, 1600, 3200, 16_000]),
         }
     }
+
+    /// One round of it, from the beginning of a ring to the next, in linear samples at a rate that is a multiple of
+    /// 8000. Each frequency has whole turns in it.
+    #[must_use]
+    pub fn round(self, rate: u32) -> Vec<i16> {
+        let (frequencies, cadence) = self.parts();
+        let peak = RING_BACK / frequencies.len() as f64 * (2.0 * level::milliwatt(Law::Mu)).sqrt();
+        let steps = cadence.iter().enumerate();
+        let sounds = steps.flat_map(|(step, length)| {
+            let samples = length * (rate / SAMPLE_RATE);
+            core::iter::repeat_n(step % 2 == 0, samples as usize)
+        });
+        let sample = |(at, sounds): (usize, bool)| {
+            let turns = |frequency: &f64| frequency * at as f64 / f64::from(rate);
+            let sines = frequencies
+                .iter()
+                .map(|it| (core::f64::consts::TAU * turns(it)).sin());
+            let value = peak * sines.sum::<f64>();
+            if sounds { value.round() as i16 } else { 0 }
+        };
+        sounds.enumerate().map(sample).collect()
+    }
 }
 
 impl Tone {

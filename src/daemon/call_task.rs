@@ -20,7 +20,7 @@ use super::metrics::Counter;
 use super::second_leg::{Ask, Way};
 use super::services::Services;
 use crate::audio::Codec;
-use crate::audio::tone::{RingBack, Tone};
+use crate::audio::tone::RingBack;
 use crate::call::{Arrival, Call, Command, Input, Kind, Leg};
 use crate::conversation::{Failure, ReplyEvent, Service};
 use crate::io::clock;
@@ -388,9 +388,9 @@ impl CallTask {
                 self.second.start(&self.services, &self.id, &negotiated);
             }
             Command::RingBack => {
-                let tone = Tone::ring_back(self.media.law(), self.ring_back);
-                let played = (self.session, tone);
-                self.second.ring_back(&self.services, &self.id, played);
+                let caller = (self.session, self.media.law());
+                let second = &self.second;
+                second.ring_back(&self.services, &self.id, caller, self.ring_back);
             }
             Command::JoinEarly => self.second.join(&self.services, &self.id, self.session),
             Command::Resume => self.second.resume(&self.services, &self.id, self.session),
@@ -454,6 +454,8 @@ impl CallTask {
                 reason,
             });
         }
+        let missed = self.speech.missed();
+        self.services.metrics.add(Counter::QueueFull, missed);
         self.media.stop(&self.services);
         self.second.close(&self.services);
     }

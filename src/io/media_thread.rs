@@ -277,6 +277,14 @@ impl MediaHandle {
         )
     }
 
+    /// The same with a tone in a codec beside G.711.
+    ///
+    /// # Errors
+    /// [`QueueFull`]; everything stays as it was.
+    pub fn play_looped(&self, id: u64, tone: Looped) -> Result<(), QueueFull> {
+        self.send(id, Command::Source(id, Box::new(Source::Looped(tone))))
+    }
+
     /// Leads a running call ([`Mode::Bridge`] or [`Mode::Relay`]) to an assistant by new rings; the old ones are
     /// closed. Unknown ids are ignored.
     ///

@@ -3,7 +3,7 @@
 //!
 //! A [`Transcoder`] is the pool. [`CallerAudio`] is the caller ring with what must be done to its items before the
 //! ear can take them, [`AgentAudio`] the agent ring with what must be done to speech before it goes on the wire; in
-//! a call in G.711 both are the bare rings. [`Looped`] is the test tone in every codec.
+//! a call in G.711 both are the bare rings. [`Looped`] is the test tone, or ring-back, in codecs beside G.711.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -26,9 +26,11 @@ pub use caller::CallerAudio;
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use tone::Looped;
+use tone::Sound;
 
 use super::clock;
 use crate::audio::Codec;
+use crate::audio::tone::RingBack;
 
 /// Pieces of work that wait for one thread: a call gives one each way at a time, and 32 calls that all speak at once
 /// are more than a thread can serve. When full the asking side waits, and its ring behind it drops and counts; it is
@@ -81,7 +83,8 @@ struct Shared {
     threads: Vec<mpsc::Sender<Job>>,
     next: AtomicUsize,
     counters: Arc<Counters>,
-    tones: [Looped; 2],
+    /// Each sound in each codec; made when it is wanted.
+    tones: Box<[Looped]>,
 }
 
 impl Transcoder {
@@ -100,13 +103,15 @@ impl Transcoder {
                 .map(|_| jobs)
         });
         let threads = threads.collect::<std::io::Result<_>>()?;
+        let in_codec = |codec| Sound::ALL.map(|sound| Looped::new(codec, sound));
+        let tones = [Codec::G722, Codec::Opus].into_iter().flat_map(in_codec);
         Ok(Self {
             shared: Arc::new(Shared {
                 settings,
                 threads,
                 next: AtomicUsize::new(0),
                 counters,
-                tones: [Looped::new(Codec::G722), Looped::new(Codec::Opus)],
+                tones: tones.collect(),
             }),
         })
     }
@@ -114,8 +119,18 @@ impl Transcoder {
     /// The test tone in a codec that is not G.711, made when it is first wanted; silent until it is there.
     #[must_use]
     pub fn tone(&self, codec: Codec) -> Option<Looped> {
+        self.looped(codec, Sound::Milliwatt)
+    }
+
+    /// A ring-back tone in such a codec, from the beginning of a ring; silent until it is there.
+    #[must_use]
+    pub fn ring_back(&self, codec: Codec, kind: RingBack) -> Option<Looped> {
+        self.looped(codec, Sound::RingBack(kind))
+    }
+
+    fn looped(&self, codec: Codec, sound: Sound) -> Option<Looped> {
         let mut tones = self.shared.tones.iter();
-        let tone = tones.find(|tone| tone.codec() == codec)?.clone();
+        let tone = tones.find(|tone| tone.is(codec, sound))?.clone();
         let (filled, complexity) = (tone.clone(), self.shared.settings.complexity);
         if tone.begin() {
             let (job, _) = job(move || filled.fill(complexity));

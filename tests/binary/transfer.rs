@@ -168,22 +168,23 @@ fn what_the_persons_side_plays_before_the_answer_is_heard_and_then_the_assistant
 /// The share of two tones together in the loudest second of what the caller heard.
 fn loudest(recording: &std::path::Path, tones: [f64; 2]) -> f64 {
     let mut reader = hound::WavReader::open(recording).expect("a recording");
+    let rate = reader.spec().sample_rate;
     let samples: Vec<f64> = reader
         .samples::<i16>()
         .map(|sample| f64::from(sample.expect("a sample")))
         .collect();
     // They are on the right.
     let heard: Vec<f64> = samples.chunks_exact(2).map(|pair| pair[1]).collect();
-    let shares = heard.chunks_exact(8000).map(|second| {
+    let shares = heard.chunks_exact(rate as usize).map(|second| {
         let all: f64 = second.iter().map(|sample| sample * sample).sum();
         let of = |tone: f64| {
             let (mut real, mut imaginary) = (0.0, 0.0);
             for (index, sample) in (0_u32..).zip(second) {
-                let angle = core::f64::consts::TAU * tone * f64::from(index) / 8000.0;
+                let angle = core::f64::consts::TAU * tone * f64::from(index) / f64::from(rate);
                 real += sample * angle.cos();
                 imaginary += sample * angle.sin();
             }
-            2.0 * (real * real + imaginary * imaginary) / (all.max(1.0) * 8000.0)
+            2.0 * (real * real + imaginary * imaginary) / (all.max(1.0) * f64::from(rate))
         };
         of(tones[0]) + of(tones[1])
     });
@@ -192,6 +193,20 @@ fn loudest(recording: &std::path::Path, tones: [f64; 2]) -> f64 {
 
 #[test]
 fn a_caller_hears_the_persons_telephone_ring() {
+    hears_it_ring("pcmu");
+}
+
+#[test]
+fn a_caller_in_g722_hears_the_persons_telephone_ring() {
+    hears_it_ring("g722");
+}
+
+#[test]
+fn a_caller_in_opus_hears_the_persons_telephone_ring() {
+    hears_it_ring("opus");
+}
+
+fn hears_it_ring(codec: &str) {
     let lab = lab("bridge");
     lab.knows_articles();
     let text = include_str!("../sipp/rfc3261_9_2_rings_until_cancelled.xml");
@@ -202,8 +217,8 @@ fn a_caller_hears_the_persons_telephone_ring() {
         "wait until it stops; say i want to talk to a person; wait for one moment within 20 s; \
          wait until it stops; pause 8 s; hang up",
     );
-    let output = caller.arg("--record").arg(&recording).output();
-    let output = output.expect("the caller runs");
+    let recorded = caller.args(["--codec", codec, "--record"]).arg(&recording);
+    let output = recorded.output().expect("the caller runs");
     assert!(output.status.success(), "{output:?}\n{}", lab.log());
     assert!(person.ended(PATIENCE).is_some_and(|it| it.success()));
     let share = loudest(&recording, [440.0, 480.0]);

@@ -4,8 +4,8 @@ use core::future::pending;
 
 use tokio::sync::mpsc;
 
-use crate::audio::Codec;
-use crate::audio::tone::Tone;
+use crate::audio::tone::{RingBack, Tone};
+use crate::audio::{Codec, Law};
 use crate::daemon::second_leg::Way;
 use crate::daemon::services::Services;
 use crate::io::clock;
@@ -98,14 +98,23 @@ impl SecondLeg {
         }
     }
 
-    /// Lets the caller, whose stream has this name, hear a telephone ring.
+    /// Lets the caller, whose stream has this name and is spoken to in this law if in any, hear a telephone ring.
     pub(crate) fn ring_back(
         &self,
         services: &Services,
         call: &CallId,
-        (caller, tone): (SessionId, Tone),
+        (caller, law): (SessionId, Law),
+        kind: RingBack,
     ) {
-        if let Err(error) = services.media.play(caller.0, tone) {
+        let codec = self.codecs[0].unwrap_or(Codec::G711(law));
+        let played = match services.transcoder.ring_back(codec, kind) {
+            Some(tone) => services.media.play_looped(caller.0, tone),
+            None => {
+                let tone = Tone::ring_back(law, kind);
+                services.media.play(caller.0, tone)
+            }
+        };
+        if let Err(error) = played {
             log::warn!(CALL_ID = call.0.as_str(); "the caller hears no ringing: {error}");
         }
     }

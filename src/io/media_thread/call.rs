@@ -335,7 +335,7 @@ impl Call {
     /// Leads a bridge or a relay elsewhere; gives what is not wanted any more.
     pub(super) fn turn_to(&mut self, mut next: Box<Source>) -> [Option<Box<Source>>; 2] {
         match (&self.source, &*next) {
-            (Source::Bridge { .. }, Source::Relay(_) | Source::Tone(_)) => {
+            (Source::Bridge { .. }, Source::Relay(_) | Source::Tone(_) | Source::Looped(_)) => {
                 core::mem::swap(&mut self.source, &mut next);
                 self.parked = Some(next);
                 [None, None]
@@ -352,7 +352,7 @@ impl Call {
                 [Some(next), None]
             }
             // Ring-back, and what follows it; the tone of a diagnostic has nothing parked and stays.
-            (Source::Tone(_), Source::Relay(_)) if self.parked.is_some() => {
+            (Source::Tone(_) | Source::Looped(_), Source::Relay(_)) if self.parked.is_some() => {
                 core::mem::swap(&mut self.source, &mut next);
                 [Some(next), None]
             }

@@ -395,3 +395,41 @@ async fn the_test_tone_is_the_milliwatt_in_every_codec() {
         assert!(decibel.abs() < 1.0, "{codec:?}: {decibel}");
     }
 }
+
+#[tokio::test]
+async fn ring_back_is_that_of_the_country_in_every_codec() {
+    let pool = pool();
+    for codec in WIDE {
+        for (country, frequencies, on, round) in [
+            ("DE", &[425.0][..], 1.0, 5.0),
+            ("US", &[440.0, 480.0], 2.0, 6.0),
+            ("GB", &[400.0, 450.0], 0.4, 3.0),
+        ] {
+            let kind = RingBack::of(country);
+            assert!(pool.ring_back(Codec::PCMA, kind).is_none());
+            let mut tone = pool.ring_back(codec, kind).unwrap();
+            let mut packets = Vec::new();
+            while packets.len() < (2.0 * round * 50.0) as usize {
+                match tone.next_frame() {
+                    Some(frame) => packets.push(frame.bytes().to_vec()),
+                    None => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+            let items = packets.iter().map(|packet| Item::Heard(packet));
+            let samples = decoded(codec, WIDEBAND_RATE, items);
+            let at = |seconds: f64| (seconds * f64::from(WIDEBAND_RATE)) as usize;
+            for start in [0.0, round] {
+                let ring = &samples[at(start + 0.05)..at(start + on - 0.02)];
+                let parts = frequencies.iter();
+                let parts = parts.map(|hertz| share(ring, *hertz, WIDEBAND_RATE));
+                let heard: f64 = parts.sum();
+                assert!(heard > 0.9, "{country} {codec:?} {start}: {heard}");
+                let wanted = crate::audio::level::milliwatt(Law::Mu).sqrt();
+                let decibel = 20.0 * (loudness(ring) / wanted).log10();
+                assert!((-21.0..-14.0).contains(&decibel), "{country} {decibel}");
+                let pause = &samples[at(start + round - 1.0)..at(start + round - 0.02)];
+                assert!(loudness(pause) < 20.0, "{country} {codec:?} {start}");
+            }
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! The test tone in codecs that cannot be written down as a table: encoded once and then played round and round.
+//! The test tone and ring-back in codecs that cannot be written down as a table: encoded once and then played round
+//! and round.
 
 use core::f64::consts::TAU;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,18 +7,50 @@ use std::sync::{Arc, OnceLock};
 
 use super::Encoder;
 use crate::audio::speech_format::WIDEBAND_RATE;
+use crate::audio::tone::RingBack;
 use crate::audio::{Codec, Law, level};
 use crate::io::rings::Frame;
 
-/// The tone's frequency: a second holds whole cycles of it, so that a second can be repeated.
+/// The test tone's frequency: a second holds whole cycles of it, so that a second can be repeated.
 const FREQUENCY: f64 = 1004.0;
-/// Frames of a second.
-const FRAMES: usize = 50;
+/// Frames that are encoded before those that are kept, which begin as these end: a fifth of a second.
+const LEAD: usize = 10;
 
-/// One second of the milliwatt tone. Cheap to clone.
+/// What there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sound {
+    /// The milliwatt tone, of which a round is a second.
+    Milliwatt,
+    RingBack(RingBack),
+}
+
+impl Sound {
+    pub(super) const ALL: [Self; 4] = [
+        Self::Milliwatt,
+        Self::RingBack(RingBack::International),
+        Self::RingBack(RingBack::NorthAmerican),
+        Self::RingBack(RingBack::British),
+    ];
+
+    /// What is repeated, at 16 kHz.
+    fn round(self) -> Vec<i16> {
+        let amplitude = (2.0 * level::milliwatt(Law::Mu)).sqrt();
+        let rate = f64::from(WIDEBAND_RATE);
+        let sine = |at| amplitude * (TAU * FREQUENCY * f64::from(at) / rate).sin();
+        match self {
+            Self::Milliwatt => (0..WIDEBAND_RATE)
+                .map(|at| sine(at).round() as i16)
+                .collect(),
+            Self::RingBack(kind) => kind.round(WIDEBAND_RATE),
+        }
+    }
+}
+
+/// A round of a sound. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Looped {
     codec: Codec,
+    sound: Sound,
     made: Arc<Made>,
     next: usize,
 }
@@ -29,9 +62,10 @@ struct Made {
 }
 
 impl Looped {
-    pub(super) fn new(codec: Codec) -> Self {
+    pub(super) fn new(codec: Codec, sound: Sound) -> Self {
         Self {
             codec,
+            sound,
             made: Arc::default(),
             next: 0,
         }
@@ -43,11 +77,15 @@ impl Looped {
         self.codec
     }
 
+    pub(super) fn is(&self, codec: Codec, sound: Sound) -> bool {
+        self.codec == codec && self.sound == sound
+    }
+
     /// The next frame, when the tone has been made. Does not wait.
     pub fn next_frame(&mut self) -> Option<Frame> {
         let frames = self.made.frames.get()?;
-        let frame = *frames.get(self.next % FRAMES)?;
-        self.next = (self.next + 1) % FRAMES;
+        let frame = *frames.get(self.next)?;
+        self.next = (self.next + 1) % frames.len();
         Some(frame)
     }
 
@@ -60,23 +98,24 @@ impl Looped {
         self.made.begun.store(false, Ordering::Release);
     }
 
-    /// Encodes two seconds; the second is kept, which begins as it ends.
+    /// Encodes a round, and before it how the one before ends.
     pub(super) fn fill(&self, complexity: u8) {
-        let amplitude = (2.0 * level::milliwatt(Law::Mu)).sqrt();
-        let rate = f64::from(WIDEBAND_RATE);
-        let samples = (0..2 * WIDEBAND_RATE).map(|at| {
-            let sample = amplitude * (TAU * FREQUENCY * f64::from(at) / rate).sin();
-            sample.round() as i16
-        });
-        let samples: Vec<i16> = samples.collect();
-        let mut frames = Vec::with_capacity(2 * FRAMES);
+        let round = self.sound.round();
+        let frame = WIDEBAND_RATE as usize / 50;
+        let wanted = round.len() / frame;
+        let mut frames = Vec::with_capacity(LEAD + wanted);
         match Encoder::new(self.codec, WIDEBAND_RATE, complexity) {
-            Ok(mut encoder) => encoder.encode(&samples, |frame| frames.push(Frame::new(frame))),
-            Err(error) => log::error!("no test tone: {error}"),
+            Ok(mut encoder) => {
+                let lead = &round[round.len() - LEAD * frame..];
+                for samples in [lead, &round] {
+                    encoder.encode(samples, |frame| frames.push(Frame::new(frame)));
+                }
+            }
+            Err(error) => log::error!("no tone in {:?}: {error}", self.codec),
         }
-        if frames.len() == 2 * FRAMES {
+        if frames.len() == LEAD + wanted {
             // It is made once.
-            let _ = self.made.frames.set(frames.split_off(FRAMES).into());
+            let _ = self.made.frames.set(frames.split_off(LEAD).into());
         }
     }
 }
