@@ -18,8 +18,8 @@ pub struct Baresip {
 }
 
 impl Baresip {
-    /// Starts one on an address of its own. What it says comes from a WAV file (8 kHz, mono); what it
-    /// hears it records in its folder.
+    /// Starts one on an address of its own. What it says comes from a WAV file (mono); what it hears it records in
+    /// its folder.
     pub fn start(folder: &Path, ip: Ipv4Addr, transport: &str, says: &Path) -> Self {
         Self::start_with(folder, ip, transport, says, "")
     }
@@ -113,20 +113,32 @@ impl Baresip {
 
     /// What it heard in its calls that are over, as samples at 8 kHz.
     pub fn heard(&self) -> Vec<i16> {
+        let stretches = self.recorded();
+        let mono = |(rate, samples)| {
+            assert_eq!(rate, 8_000);
+            samples
+        };
+        stretches.into_iter().flat_map(mono).collect()
+    }
+
+    /// The same in any codec: recording by recording, its rate and its samples, of one channel.
+    pub fn recorded(&self) -> Vec<(u32, Vec<i16>)> {
         let files = std::fs::read_dir(&self.folder).expect("its folder");
         let recordings = files.flatten().map(|file| file.path());
         let recordings = recordings.filter(|path| path.to_string_lossy().ends_with("-dec.wav"));
-        let samples = recordings.flat_map(|path| {
+        let stretches = recordings.map(|path| {
             let mut wav = hound::WavReader::open(path).expect("its recording");
-            wav.samples().flatten().collect::<Vec<i16>>()
+            let spec = wav.spec();
+            let samples = wav.samples().flatten().step_by(spec.channels.into());
+            (spec.sample_rate, samples.collect())
         });
-        samples.collect()
+        stretches.collect()
     }
 }
 
 fn config(ip: Ipv4Addr, folder: &Path, says: &Path) -> String {
     let modules = [
-        "g711", "srtp", "aufile", "sndfile", "uuid", "account", "menu", "ctrl_tcp",
+        "g711", "g722", "opus", "srtp", "aufile", "sndfile", "uuid", "account", "menu", "ctrl_tcp",
     ];
     let modules: String = modules
         .iter()
@@ -135,13 +147,20 @@ fn config(ip: Ipv4Addr, folder: &Path, says: &Path) -> String {
     format!(
         "sip_listen {ip}:5060\ncall_max_calls 4\n\
          snd_path {}\naudio_source aufile,{}\naudio_alert aufile,{}\n\
-         ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
+         ausrc_srate {}\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
          rtp_ports 30000-30100\nrtp_timeout 60\n\
          module_path /usr/lib/baresip/modules\n{modules}ctrl_tcp_listen {ip}:4444\nstatmode_default off\n",
         folder.display(),
         says.display(),
         folder.join("alert.wav").display(),
+        rate(says),
     )
+}
+
+/// Samples a second of a WAV file.
+fn rate(says: &Path) -> u32 {
+    let wav = hound::WavReader::open(says);
+    wav.map_or(8_000, |wav| wav.spec().sample_rate)
 }
 
 /// Takes one netstring with JSON from the front.
