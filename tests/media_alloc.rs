@@ -7,12 +7,14 @@ use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ringwell::audio::{Codec, Law};
+use ringwell::audio::Codec;
 use ringwell::conversation::UtteranceId;
 use ringwell::io::clock;
 use ringwell::io::media_socket::{self, PortPool};
-use ringwell::io::media_thread::{CallMedia, EVENTS, MediaThread, Mode, Settings};
-use ringwell::io::recording;
+use ringwell::io::media_thread::{
+    CallMedia, EVENTS, MediaEvent, MediaHandle, MediaThread, Mode, Settings,
+};
+use ringwell::io::recording::{self, TapReader};
 use ringwell::io::rings::{self, AgentFrame, Frame};
 use ringwell::io::srtp::Srtp;
 use ringwell::rtp::packet::Packet;
@@ -74,9 +76,9 @@ impl Far {
     }
 }
 
-fn stream(socket: &UdpSocket) -> Stream {
+fn stream(socket: &UdpSocket, codec: Codec) -> Stream {
     Stream {
-        codec: Codec::G711(Law::Mu),
+        codec,
         send_payload_type: 0,
         receive_payload_type: 0,
         telephone_event: Some((101, 101)),
@@ -88,6 +90,45 @@ fn stream(socket: &UdpSocket) -> Stream {
         sends: true,
         receives: true,
     }
+}
+
+/// Begins a stream, and records it where both sides are at hand. Nobody reads that: a full ring is among what is seen.
+fn begin(
+    media: &MediaHandle,
+    pool: &PortPool,
+    (id, mode, codec): (u64, Mode, Codec),
+    events: tokio::sync::mpsc::Sender<MediaEvent>,
+) -> (Far, TapReader) {
+    let (tap, reader) = recording::tap(16_000);
+    reader.switch().record();
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    socket
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .expect("a timeout is set");
+    let ports = pool.allocate(clock::now()).expect("a pair is free");
+    let to = ports.rtp.local_addr().expect("it is bound");
+    let session = session::Settings::new(
+        stream(&socket, codec),
+        "box@127.0.0.1".to_owned(),
+        clock::wallclock(),
+        clock::seed(),
+    );
+    let added = media.add(CallMedia {
+        id,
+        ports,
+        session,
+        crypto: None,
+        tap: matches!(mode, Mode::Bridge { .. }).then_some(tap),
+        mode,
+        events,
+    });
+    added.expect("the queue has room");
+    let far = Far {
+        socket,
+        to,
+        sequence: 0,
+    };
+    (far, reader)
 }
 
 #[test]
@@ -104,56 +145,43 @@ fn a_running_stream_allocates_nothing() {
     let (events, _receiver) = tokio::sync::mpsc::channel(EVENTS);
     let (caller, _reader) = rings::caller_ring();
     let (mut writer, agent, _playout) = rings::agent_ring();
-    let (tap, recorded) = recording::tap();
-    recorded.switch().record(); // nobody reads it: a full ring is among what is seen
-    let mut tap = Some(tap);
+    let (wide_caller, _wide_reader) = rings::caller_ring();
+    let (mut wide_writer, wide_agent, _wide_playout) = rings::agent_ring();
+    let wideband = Mode::Bridge {
+        caller: wide_caller,
+        agent: wide_agent,
+    };
     let mut fars = Vec::new();
-    let mut modes = vec![Mode::Tone, Mode::Bridge { caller, agent }];
-    modes.extend((0..BATCH).map(|_| Mode::Echo)); // several in each turn of the thread
-    for (id, mode) in modes.into_iter().enumerate() {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        socket
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .expect("a timeout is set");
-        let ports = pool.allocate(clock::now()).expect("a pair is free");
-        let to = ports.rtp.local_addr().expect("it is bound");
-        let session = session::Settings::new(
-            stream(&socket),
-            "box@127.0.0.1".to_owned(),
-            clock::wallclock(),
-            clock::seed(),
-        );
-        let added = media.add(CallMedia {
-            id: id as u64,
-            ports,
-            session,
-            crypto: None,
-            tap: tap.take_if(|_| matches!(mode, Mode::Bridge { .. })),
-            mode,
-            events: events.clone(),
-        });
-        added.expect("the queue has room");
-        fars.push(Far {
-            socket,
-            to,
-            sequence: 0,
-        });
+    let mut modes = vec![
+        (Mode::Tone, Codec::PCMU),
+        (Mode::Bridge { caller, agent }, Codec::PCMU),
+        (wideband, Codec::G722),
+    ];
+    // Several in each turn of the thread.
+    modes.extend((0..BATCH).map(|_| (Mode::Echo, Codec::PCMU)));
+    let mut recorded = Vec::new();
+    for (id, (mode, codec)) in modes.into_iter().enumerate() {
+        let (far, reader) = begin(&media, &pool, (id as u64, mode, codec), events.clone());
+        recorded.push(reader);
+        fars.push(far);
     }
     fars.iter_mut().for_each(Far::say);
     fars.iter().for_each(Far::hear);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     for _ in 0..250 {
-        writer.push(AgentFrame {
-            epoch: 0,
-            utterance: UtteranceId(1),
-            last: false,
-            audio: Frame::new(&[0x11; 160]),
-        });
+        for writer in [&mut writer, &mut wide_writer] {
+            writer.push(AgentFrame {
+                epoch: 0,
+                utterance: UtteranceId(1),
+                last: false,
+                audio: Frame::new(&[0x11; 160]),
+            });
+        }
         fars.iter_mut().for_each(Far::say);
         fars.iter().for_each(Far::hear);
     }
     let after = ALLOCATIONS.load(Ordering::Relaxed);
-    assert!(media.counters().packets_in > 240 * (2 + BATCH));
+    assert!(media.counters().packets_in > 240 * (3 + BATCH));
     assert!(media.counters().control_out > 0, "reports were among them");
     assert_eq!(
         after - before,

@@ -418,7 +418,6 @@ impl Call {
     /// The codec and where to send: at the INVITE, with the ACK of a late answer, or with a re-INVITE.
     fn on_negotiated(&mut self, negotiated: Negotiated, now: Instant) {
         let first = self.negotiated.replace(negotiated.clone()).is_none();
-        self.on_codec(negotiated.codec, now);
         if first && self.kind == Kind::Assistant {
             self.push(Command::OpenServices(negotiated.clone()));
         }

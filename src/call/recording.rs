@@ -5,7 +5,6 @@
 use std::time::Instant;
 
 use super::{Call, Command, Kind};
-use crate::audio::Codec;
 use crate::conversation;
 use crate::ticket::{Entry, RecordingStep};
 
@@ -97,26 +96,6 @@ impl Call {
             }
         };
         self.note_recording(step, now);
-    }
-
-    /// What is recorded is what the media thread has in hand, and wideband it never decodes. Decided before the
-    /// caller is told, so that nobody is told wrongly.
-    pub(super) fn on_codec(&mut self, codec: Codec, now: Instant) {
-        if codec.law().is_some() || self.stage == Stage::Off {
-            return;
-        }
-        let stage = std::mem::replace(&mut self.stage, Stage::Off);
-        let reason = format!("calls in {codec:?} are not recorded");
-        let step = match stage.is_running() {
-            true => {
-                self.push(Command::Recording(RecordingAct::Stop));
-                RecordingStep::Stopped(reason)
-            }
-            false => RecordingStep::Failed(reason),
-        };
-        self.note_recording(step, now);
-        self.conversation
-            .handle(conversation::Input::Unrecordable, now);
     }
 
     /// A key of either side; true when it was for the recording.

@@ -226,8 +226,6 @@ pub enum Input {
     Held(bool),
     /// Something was noticed of the caller without the ear.
     Presence(Presence),
-    /// This call cannot be recorded: say nothing of recordings.
-    Unrecordable,
     /// The recording is paused, or goes on: say so.
     RecordingPaused(bool),
     /// A service is lost for this call. Prompts of the cache are still played without a voice.

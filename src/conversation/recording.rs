@@ -17,7 +17,7 @@ pub(super) const WITHHELD: &str = "(said while the recording was paused)";
 /// What the caller was told, and wants.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disclosure {
-    /// None is made: the caller refused, or it cannot be.
+    /// None is made: the caller refused.
     off: bool,
     paused: bool,
 }
@@ -76,11 +76,6 @@ impl Conversation {
         if matches!(self.state, State::Listening) {
             self.say_prompt(|prompts| &prompts.go_on, now);
         }
-    }
-
-    /// Nothing is said of recordings in this call, or not any more.
-    pub(super) fn on_unrecordable(&mut self) {
-        self.recording.off = true;
     }
 
     /// The recording is paused, or goes on.

@@ -153,7 +153,6 @@ impl Conversation {
             Input::Digit(digit) => self.on_digit(digit, now),
             Input::Held(held) => self.on_held(held, now),
             Input::Presence(presence) => self.on_presence(presence, now),
-            Input::Unrecordable => self.on_unrecordable(),
             Input::RecordingPaused(paused) => self.on_recording_paused(paused, now),
             Input::Failed(service, failure) if self.postpones(service, &failure) => {}
             Input::Failed(service, failure) => self.fail(service, &failure, now),

@@ -2,7 +2,8 @@
 
 use tokio::sync::mpsc;
 
-use crate::audio::Codec;
+use crate::audio::speech_format::WIDEBAND_RATE;
+use crate::audio::{Codec, SAMPLE_RATE};
 use crate::call::{RecordingAct, RecordingNews};
 use crate::daemon::services::Services;
 use crate::io::recording::{EVENTS, RecordingEvent, Switch, Tap, TapReader, tap};
@@ -17,10 +18,13 @@ pub(crate) struct RecordingLeg {
 }
 
 impl RecordingLeg {
-    /// Makes the tap for the media thread, where calls in this codec are recorded.
+    /// Makes the tap for the media thread. A call that begins in wideband has a file of that, whatever follows.
     pub(crate) fn tap(&mut self, services: &Services, codec: Codec) -> Option<Tap> {
-        services.recorder.as_ref().and(codec.law())?;
-        let (tap, reader) = tap();
+        services.recorder.as_ref()?;
+        let (tap, reader) = tap(match codec {
+            Codec::G711(_) => SAMPLE_RATE,
+            Codec::G722 | Codec::Opus => WIDEBAND_RATE,
+        });
         self.switch = Some(reader.switch());
         self.reader = Some(reader);
         Some(tap)

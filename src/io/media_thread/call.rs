@@ -183,9 +183,13 @@ impl Call {
                 relayed(audio, &self.session, &mut frame)
             }
         };
+        let said = match outgoing {
+            Outgoing::Audio(audio) => audio.len(),
+            Outgoing::Comfort | Outgoing::Echo | Outgoing::Nothing => 0,
+        };
         self.session.tick(outgoing, now);
         self.transmit(buffer, counters, ideal);
-        self.hand_over(buffer, &frame, now);
+        self.hand_over(buffer, &frame[..said], now);
         self.tell_progress(&progress, counters);
         self.tell_session_events(counters);
         if let Some(event) = self.watch.tick(now) {
@@ -200,39 +204,41 @@ impl Call {
     /// Gives on what was heard; `said` is what we say in the same tick.
     fn hand_over(&mut self, buffer: &mut [u8], said: &[u8], now: Instant) {
         let codec = handed(&self.session);
-        let mut left = self.session.frames_due();
-        let mut tap = self.tap.as_mut();
+        let mut tap = match self.source {
+            Source::Echo => None, // nothing of it is paced
+            _ => self.tap.as_mut(),
+        };
         if let Some(tap) = &mut tap {
-            tap.catch_up(left);
+            tap.begin(self.session.frames_due());
         }
-        let mut record = |heard: &[u8]| {
-            left = left.saturating_sub(1);
-            // In the ticks that were slept through nothing was said.
-            let said = if left == 0 { said } else { &[] };
-            // With G.711 the recording has ended.
-            if let (Some(tap), Some(law)) = (&mut tap, codec.law()) {
-                tap.take(law, heard, said);
+        let mut record = |session: &Session, item: Item<'_>| {
+            if let Some(tap) = &mut tap {
+                tap.hear(session.frames_due(), codec, item);
             }
         };
         match &mut self.source {
             Source::Bridge { caller, .. } => {
                 while let Some(received) = self.session.poll_frame(buffer, now) {
-                    record(&buffer[..received.len]);
-                    caller.add(item(codec, &received, buffer));
+                    let item = item(codec, &received, buffer);
+                    record(&self.session, item);
+                    caller.add(item);
                 }
             }
             Source::Relay(end) => {
                 while let Some(received) = self.session.poll_frame(buffer, now) {
-                    record(&buffer[..received.len]);
+                    record(&self.session, item(codec, &received, buffer));
                     end.say(codec, &buffer[..received.len]);
                 }
             }
             Source::Tone(_) | Source::Looped(_) => {
                 while let Some(received) = self.session.poll_frame(buffer, now) {
-                    record(&buffer[..received.len]);
+                    record(&self.session, item(codec, &received, buffer));
                 }
             }
             Source::Echo => {}
+        }
+        if let Some(tap) = tap {
+            tap.say(codec, said);
         }
         // What two people say to each other is not for the assistant, but its ear is kept awake.
         if let Some(Source::Bridge { caller, .. }) = self.parked.as_deref_mut()

@@ -1,25 +1,46 @@
-//! The ring between the media thread and the recording thread.
+//! The ring between the media thread and the recording thread. It carries what was heard and said as the call's codec
+//! has it, since the media thread decodes nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use ringbuf::traits::{Consumer, Producer, Split};
+use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
-use crate::audio::{FRAME_SAMPLES, Law};
+use crate::audio::{Codec, FRAME_SAMPLES, Law};
+use crate::io::rings::Item;
 
-/// Five seconds of both directions: longer than an SD card stalls when it cleans up. When full the newest tick
-/// is dropped and counted in [`super::Counters::ticks_dropped`]; the file has silence there.
-pub const RECORDING_RING: usize = 250;
+/// Five seconds of both directions: longer than an SD card stalls when it cleans up.
+const RECORDING_TICKS: usize = 250;
+/// Room for that many ticks of G.711 or G.722, in bytes; Opus is smaller, as it is told to be. When full the newest
+/// tick is dropped and counted in [`super::Counters::ticks_dropped`]; the file has silence there.
+pub const RECORDING_RING: usize = RECORDING_TICKS * 2 * (HEAD + FRAME_SAMPLES);
+/// Number, what it is, codec and length.
+const HEAD: usize = 8;
 
-/// Twenty milliseconds of a call.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tick {
+/// What was heard or said, with the tick that it belongs to.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
     /// Counts from the stream's start, also while nothing is recorded.
-    pub(super) number: u32,
-    pub(super) law: Law,
-    pub(super) caller: [u8; FRAME_SAMPLES],
-    pub(super) agent: [u8; FRAME_SAMPLES],
+    pub(super) tick: u32,
+    pub(super) side: Side,
+    pub(super) codec: Codec,
+    what: What,
+    bytes: Vec<u8>,
+}
+
+/// Who is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Caller,
+    Agent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Heard,
+    Lost,
+    Silence,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +50,8 @@ struct Shared {
     /// Ticks that the stream has made; all before it are in the ring, or never will be.
     ticks: AtomicU32,
     dropped: AtomicU64,
+    /// Whole pieces in the ring.
+    pieces: AtomicUsize,
     closed: AtomicBool,
 }
 
@@ -40,17 +63,22 @@ const DISCARDED: u8 = 3;
 
 /// The media thread's end. Nothing of it waits or allocates.
 pub struct Tap {
-    ring: HeapProd<Tick>,
+    ring: HeapProd<u8>,
     shared: Arc<Shared>,
+    /// The first of the ticks being taken, and how many they are.
     tick: u32,
+    taken: u32,
+    /// The tick that there was no room for.
+    full: Option<u32>,
     /// Ticks that were slept through; what was heard in them comes with the next.
     stalled: u32,
 }
 
 /// The recording thread's end.
 pub struct TapReader {
-    ring: HeapCons<Tick>,
+    ring: HeapCons<u8>,
     shared: Arc<Shared>,
+    rate: u32,
 }
 
 /// The call's hand on the recording.
@@ -59,58 +87,111 @@ pub struct Switch {
     shared: Arc<Shared>,
 }
 
-/// A tap that is off.
+/// A tap that is off, of a recording at this rate.
 #[must_use]
-pub fn tap() -> (Tap, TapReader) {
+pub fn tap(rate: u32) -> (Tap, TapReader) {
     let (producer, consumer) = HeapRb::new(RECORDING_RING).split();
     let shared = Arc::new(Shared::default());
     let tap = Tap {
         ring: producer,
         shared: Arc::clone(&shared),
         tick: 0,
+        taken: 0,
+        full: None,
         stalled: 0,
     };
     let reader = TapReader {
         ring: consumer,
         shared,
+        rate,
     };
     (tap, reader)
 }
 
 impl Tap {
-    /// What was heard and said in this tick, at most 160 bytes each; the rest is silence.
-    pub fn take(&mut self, law: Law, caller: &[u8], agent: &[u8]) {
-        if self.shared.state.load(Ordering::Acquire) == ON {
-            let tick = Tick {
-                number: self.tick,
-                law,
-                caller: frame(law, caller),
-                agent: frame(law, agent),
-            };
-            if self.ring.try_push(tick).is_err() {
-                self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        self.skip();
-    }
-
     /// A tick is slept through; what was heard in it follows with the next.
     pub fn stall(&mut self) {
         self.stalled = self.stalled.saturating_add(1);
     }
 
-    /// A tick, and so many frames are to be taken: what is missing to those slept through is silence.
-    pub fn catch_up(&mut self, frames: u32) {
+    /// So many ticks are to be taken, up to the present one: what is missing to those slept through is silence.
+    pub fn begin(&mut self, ticks: u32) {
         let made = std::mem::take(&mut self.stalled).saturating_add(1);
-        for _ in frames..made {
-            self.skip();
-        }
+        self.pass(made.saturating_sub(ticks));
+        self.taken = ticks;
     }
 
-    /// A tick that will never be made up.
-    pub fn skip(&mut self) {
-        self.tick = self.tick.wrapping_add(1);
+    /// What was heard in one of them; `left` are still to be taken after it.
+    pub fn hear(&mut self, left: u32, codec: Codec, item: Item<'_>) {
+        let index = self.taken.saturating_sub(1).saturating_sub(left);
+        self.put(self.tick.wrapping_add(index), Side::Caller, codec, item);
+    }
+
+    /// What is said in the present tick, which is the last of them; nothing is silence.
+    pub fn say(&mut self, codec: Codec, said: &[u8]) {
+        let item = if said.is_empty() {
+            Item::Silence
+        } else {
+            Item::Heard(said)
+        };
+        let last = self.taken.saturating_sub(1);
+        self.put(self.tick.wrapping_add(last), Side::Agent, codec, item);
+        let taken = std::mem::take(&mut self.taken);
+        self.pass(taken);
+    }
+
+    /// So many ticks are over.
+    fn pass(&mut self, ticks: u32) {
+        self.tick = self.tick.wrapping_add(ticks);
         self.shared.ticks.store(self.tick, Ordering::Release);
+    }
+
+    fn put(&mut self, tick: u32, side: Side, codec: Codec, item: Item<'_>) {
+        if self.shared.state.load(Ordering::Acquire) != ON || self.full == Some(tick) {
+            return;
+        }
+        let (what, body): (_, &[u8]) = match item {
+            Item::Heard(packet) => (What::Heard, packet),
+            Item::Lost => (What::Lost, &[]),
+            Item::Silence => (What::Silence, &[]),
+        };
+        // Where the caller is heard there is room for what is said, so that a tick is there with both sides or not.
+        let answer = match side {
+            Side::Caller => HEAD + FRAME_SAMPLES,
+            Side::Agent => 0,
+        };
+        let length = u16::try_from(body.len()).ok();
+        let room = self.ring.vacant_len() >= HEAD + body.len() + answer;
+        let Some(length) = length.filter(|_| room) else {
+            self.full = Some(tick);
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let [one, two, three, four] = tick.to_le_bytes();
+        let [low, high] = length.to_le_bytes();
+        let kind = what as u8 | (u8::from(side == Side::Agent) << 4);
+        self.ring
+            .push_slice(&[one, two, three, four, kind, code(codec), low, high]);
+        self.ring.push_slice(body);
+        self.shared.pieces.fetch_add(1, Ordering::Release);
+    }
+}
+
+fn code(codec: Codec) -> u8 {
+    match codec {
+        Codec::G711(Law::Mu) => 0,
+        Codec::G711(Law::A) => 1,
+        Codec::G722 => 2,
+        Codec::Opus => 3,
+    }
+}
+
+fn codec(code: u8) -> Codec {
+    match code {
+        0 => Codec::G711(Law::Mu),
+        1 => Codec::G711(Law::A),
+        2 => Codec::G722,
+        _ => Codec::Opus,
     }
 }
 
@@ -120,11 +201,26 @@ impl Drop for Tap {
     }
 }
 
-fn frame(law: Law, audio: &[u8]) -> [u8; FRAME_SAMPLES] {
-    let mut frame = [law.silence(); FRAME_SAMPLES];
-    let length = audio.len().min(FRAME_SAMPLES);
-    frame[..length].copy_from_slice(&audio[..length]);
-    frame
+impl Piece {
+    /// A place to read pieces into.
+    pub(super) fn new() -> Self {
+        Self {
+            tick: 0,
+            side: Side::Caller,
+            codec: Codec::PCMU,
+            what: What::Silence,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// What it is to a decoder.
+    pub(super) fn item(&self) -> Item<'_> {
+        match self.what {
+            What::Heard => Item::Heard(&self.bytes),
+            What::Lost => Item::Lost,
+            What::Silence => Item::Silence,
+        }
+    }
 }
 
 impl TapReader {
@@ -136,8 +232,37 @@ impl TapReader {
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<Tick> {
-        self.ring.try_pop()
+    /// Samples of each side in a second of the file.
+    pub(super) fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// Takes the next piece; false when there is none.
+    pub(super) fn pop(&mut self, piece: &mut Piece) -> bool {
+        if self.shared.pieces.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        self.shared.pieces.fetch_sub(1, Ordering::Relaxed);
+        let mut head = [0; HEAD];
+        self.ring.pop_slice(&mut head);
+        let [one, two, three, four, kind, code, low, high] = head;
+        piece.tick = u32::from_le_bytes([one, two, three, four]);
+        piece.side = if kind >> 4 == 0 {
+            Side::Caller
+        } else {
+            Side::Agent
+        };
+        piece.what = match kind & 0x0F {
+            0 => What::Heard,
+            1 => What::Lost,
+            _ => What::Silence,
+        };
+        piece.codec = codec(code);
+        piece
+            .bytes
+            .resize(u16::from_le_bytes([low, high]).into(), 0);
+        self.ring.pop_slice(&mut piece.bytes);
+        true
     }
 
     /// Ticks made so far. Read it before the ring is emptied: what is before it and did not come was dropped,

@@ -21,7 +21,7 @@ pub(super) struct Wav {
 /// Bytes of one sample of both channels.
 const BLOCK: u32 = 4;
 const HEADER: usize = 44;
-/// How much the header may be behind: one second.
+/// How much the header may be behind: one second of 8 kHz.
 const BEHIND: u32 = 8_000 * BLOCK;
 
 impl Wav {

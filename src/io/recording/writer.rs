@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::ring::{TapReader, Tick};
+use super::ring::{Piece, Side, TapReader};
+use super::track::Track;
 use super::wav::Wav;
 use super::{Counters, RecordingEvent, Settings, shelf};
-use crate::audio::{FRAME_SAMPLES, Law, SAMPLE_RATE};
 use crate::io::clock;
 
 /// A recording to be begun.
@@ -28,11 +28,6 @@ const ROUND: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_secs(2);
 /// How often old files are looked for.
 const TIDY: Duration = Duration::from_mins(10);
-/// Ticks that are written at once: ten seconds of silence at most.
-const BATCH: usize = 500;
-/// Bytes of a tick of both channels.
-const TICK_BYTES: usize = FRAME_SAMPLES * 4;
-
 pub(super) struct Writer {
     settings: Settings,
     jobs: Receiver<Job>,
@@ -47,8 +42,13 @@ pub(super) struct Writer {
 struct Running {
     job: Job,
     file: Wav,
-    /// The tick that comes next in the file; none has come yet while it is `None`.
-    next: Option<u32>,
+    /// The tick that the file begins with; nothing has come yet while it is `None`.
+    first: Option<u32>,
+    /// The tick after the latest one, counted from it.
+    next: u32,
+    caller: Track,
+    agent: Track,
+    piece: Piece,
     dropped: u64,
     bytes: Vec<u8>,
 }
@@ -108,7 +108,7 @@ impl Writer {
         if let Some(cramped) = &self.cramped {
             return Err(cramped.clone());
         }
-        Wav::create(&job.path, SAMPLE_RATE)
+        Wav::create(&job.path, job.reader.rate())
             .map_err(|error| format!("the file cannot be made: {error}"))
     }
 
@@ -120,10 +120,15 @@ impl Writer {
             &job,
             RecordingEvent::Began(name.to_string_lossy().into_owned()),
         );
+        let rate = job.reader.rate();
         self.running.push(Running {
             job,
             file,
-            next: None,
+            first: None,
+            next: 0,
+            caller: Track::new(rate),
+            agent: Track::new(rate),
+            piece: Piece::new(),
             dropped: 0,
             bytes: Vec::new(),
         });
@@ -195,7 +200,7 @@ impl Writer {
     fn end(&mut self, running: Running) {
         self.counters.running.fetch_sub(1, Relaxed);
         let Running { job, file, .. } = running;
-        let seconds = file.blocks() / SAMPLE_RATE;
+        let seconds = file.blocks() / job.reader.rate();
         let file_name = job.path.file_stem().unwrap_or_default().to_string_lossy();
         if job.reader.is_discarded() {
             match std::fs::remove_file(&job.path) {
@@ -235,64 +240,58 @@ impl Running {
         let closed = self.job.reader.is_closed();
         let stopped = self.job.reader.is_stopped();
         let made = self.job.reader.ticks();
-        match self.write(made, stopped) {
+        match self.write(made, closed, stopped) {
             Ok(()) if closed || stopped => Round::Over,
             Ok(()) => Round::GoesOn,
             Err(error) => Round::Broken(error),
         }
     }
 
-    fn write(&mut self, made: u32, stopped: bool) -> io::Result<()> {
-        while let Some(tick) = self.job.reader.pop() {
-            let next = *self.next.get_or_insert(tick.number);
-            self.silence(tick.number.wrapping_sub(next))?;
-            self.bytes.extend_from_slice(&decoded(&tick));
-            self.next = Some(tick.number.wrapping_add(1));
-            self.flush(BATCH)?;
+    fn write(&mut self, made: u32, closed: bool, stopped: bool) -> io::Result<()> {
+        while self.job.reader.pop(&mut self.piece) {
+            let first = *self.first.get_or_insert(self.piece.tick);
+            let tick = self.piece.tick.wrapping_sub(first);
+            let track = match self.piece.side {
+                Side::Caller => &mut self.caller,
+                Side::Agent => &mut self.agent,
+            };
+            track.take(tick, self.piece.codec, self.piece.item());
+            self.next = tick + 1;
         }
-        if let Some(next) = self.next {
-            // A pause that lasts to the end of the call is there, too; what follows a stop is not wanted.
-            let ahead = made.wrapping_sub(next).cast_signed().max(0).cast_unsigned();
-            if !stopped && ahead > 0 {
-                self.silence(ahead)?;
-                self.next = Some(made);
+        let Some(first) = self.first else {
+            return Ok(());
+        };
+        // A pause that lasts to the end of the call is there, too; what follows a stop is not wanted.
+        let made = made
+            .wrapping_sub(first)
+            .cast_signed()
+            .max(0)
+            .cast_unsigned();
+        let end = if stopped { self.next } else { made };
+        for track in [&mut self.caller, &mut self.agent] {
+            match closed || stopped {
+                true => track.finish(end),
+                false => track.fill(end),
             }
         }
-        self.flush(1)
+        self.append(end)
     }
 
-    /// So many ticks of nothing.
-    fn silence(&mut self, ticks: u32) -> io::Result<()> {
-        for _ in 0..ticks {
-            let length = self.bytes.len() + TICK_BYTES;
-            self.bytes.resize(length, 0);
-            self.flush(BATCH)?;
+    /// Writes what both sides have before a tick.
+    fn append(&mut self, end: u32) -> io::Result<()> {
+        let room = self
+            .caller
+            .place(end)
+            .saturating_sub(u64::from(self.file.blocks()));
+        let both = self.caller.ready().min(self.agent.ready());
+        let samples = both.min(usize::try_from(room).unwrap_or(usize::MAX));
+        let agent = self.agent.drain(samples);
+        for (caller, agent) in self.caller.drain(samples).zip(agent) {
+            self.bytes.extend_from_slice(&caller.to_le_bytes());
+            self.bytes.extend_from_slice(&agent.to_le_bytes());
         }
-        Ok(())
-    }
-
-    /// Writes what is collected, if there are so many ticks.
-    fn flush(&mut self, ticks: usize) -> io::Result<()> {
-        if self.bytes.len() < ticks * TICK_BYTES {
-            return Ok(());
-        }
-        self.file.append(&self.bytes)?;
+        let written = self.file.append(&self.bytes);
         self.bytes.clear();
-        Ok(())
+        written
     }
-}
-
-/// Samples of both by turns.
-fn decoded(tick: &Tick) -> [u8; TICK_BYTES] {
-    let mut bytes = [0; TICK_BYTES];
-    let both = tick.caller.iter().zip(&tick.agent);
-    for (block, (caller, agent)) in bytes.chunks_exact_mut(4).zip(both) {
-        block[..2].copy_from_slice(&sample(tick.law, *caller));
-        block[2..].copy_from_slice(&sample(tick.law, *agent));
-    }
-    bytes
-}
-
-fn sample(law: Law, code: u8) -> [u8; 2] {
-    law.decode(code).to_le_bytes()
 }
