@@ -130,7 +130,12 @@ impl Encoding {
             let mut frames = Vec::with_capacity(spoken.len());
             for frame in &spoken {
                 if frame.afresh {
-                    encoder.reset();
+                    let before = Spoken {
+                        last: false,
+                        audio: Vec::new(),
+                        ..*frame
+                    };
+                    encoder.restart(|audio| frames.push(before.as_frame(audio)));
                 }
                 let samples: Vec<i16> = samples(&frame.audio).collect();
                 encoder.encode(&samples, |audio| frames.push(frame.as_frame(audio)));

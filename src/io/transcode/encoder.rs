@@ -8,6 +8,8 @@ use crate::audio::{Codec, FRAME_SAMPLES, Law, SAMPLE_RATE};
 
 /// Bytes of the longest frame: what an agent frame holds.
 pub const LONGEST_FRAME: usize = FRAME_SAMPLES;
+/// Frames of silence before the first word: within 40 ms a decoder of G.722 forgets what it has heard.
+const LEAD_IN: usize = 2;
 /// Bits a second of Opus: speech up to 12 kHz needs no more (RFC 6716 §2.1.1), with what tells of lost frames.
 const OPUS_BITRATE: i32 = 32_000;
 /// The loss that Opus prepares for, in per cent; it spends some bits of each packet on the one before.
@@ -57,15 +59,20 @@ impl Encoder {
         })
     }
 
-    /// Begins anew, since what the far end has decoded last is not what was encoded last but silence of ours.
-    pub fn reset(&mut self) {
+    /// Begins anew, since what the far end has decoded last is not what was encoded last but silence of the media
+    /// thread's. Gives frames that lead its decoder to where this encoder is, if any are needed.
+    pub fn restart(&mut self, each: impl FnMut(&[u8])) {
         self.waiting.clear();
         if let Some(resampler) = &mut self.resampler {
             resampler.reset();
         }
         match &mut self.kind {
             Kind::G711(_) => {}
-            Kind::G722(encoder) => **encoder = G722::new(Bitrate::Mode1_64000, false, false),
+            Kind::G722(encoder) => {
+                **encoder = G722::new(Bitrate::Mode1_64000, false, false);
+                let silence = vec![0; LEAD_IN * self.frame];
+                self.encode(&silence, each);
+            }
             Kind::Opus(encoder) => {
                 if let Err(error) = encoder.reset_state() {
                     log::debug!("an encoder is not reset: {error}");

@@ -151,7 +151,7 @@ impl Sending {
             *code = match (codec, audio.get(at)) {
                 (Codec::G711(law), Some(&code)) => audio_law.convert(code, law),
                 (_, Some(&code)) => code,
-                (codec, None) => silence(codec, at),
+                (codec, None) => silence(codec),
             };
         }
         self.pending_len = from + length;
@@ -274,7 +274,7 @@ impl Sending {
         let frame = stream.codec.frame_ticks();
         let timestamp = self.sender.clock().wrapping_sub(frame);
         self.echo.next_timestamp = Some(timestamp.wrapping_add(frame));
-        let silence: [u8; FRAME_SAMPLES] = core::array::from_fn(|at| silence(stream.codec, at));
+        let silence = [silence(stream.codec); FRAME_SAMPLES];
         let payload = match stream.codec {
             Codec::Opus => &OPUS_SILENCE[..],
             Codec::G711(_) | Codec::G722 => &silence[..],
@@ -313,17 +313,17 @@ fn packet_samples(ptime_ms: u16) -> usize {
     usize::from(ptime_ms.clamp(10, 60)) * FRAME_SAMPLES / 20
 }
 
-/// The byte of silence at a place in a frame.
-fn silence(codec: Codec, at: usize) -> u8 {
+/// The byte that sounds as silence.
+fn silence(codec: Codec) -> u8 {
     match codec {
         Codec::G711(law) => law.silence(),
-        Codec::G722 | Codec::Opus => G722_SILENCE[at % G722_SILENCE.len()],
+        Codec::G722 | Codec::Opus => G722_SILENCE,
     }
 }
 
-/// Silence in G.722, over and over. No single byte is: a decoder makes a constant of it, which clicks where speech
-/// begins and ends and leads it away from the encoder. These two come to nothing from whatever was heard before.
-pub const G722_SILENCE: [u8; 2] = [0xFA, 0xFC];
+/// What sounds as silence in G.722 when it is repeated, whatever was heard before. What an encoder gives for silence
+/// does not: a decoder makes a constant of a byte of it, which clicks where speech begins and ends.
+pub const G722_SILENCE: u8 = 0xFF;
 
 /// Twenty milliseconds of nothing in 48 kHz CELT (RFC 6716 §3.1: configuration 31, mono, one frame).
 const OPUS_SILENCE: [u8; 3] = [0xF8, 0xFF, 0xFE];

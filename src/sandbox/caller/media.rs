@@ -294,7 +294,8 @@ impl Running {
         let whole = self.rate as usize / 50;
         let end = (self.sent + whole).min(self.speech.len());
         let mut frame = self.speech[self.sent..end].to_vec();
-        let silent = frame.is_empty();
+        // Where the codec has a memory, silence goes through it, too.
+        let silent = frame.is_empty() && self.session.codec().law().is_some();
         frame.resize(whole, 0);
         if record {
             self.ours.extend_from_slice(&frame);
