@@ -280,8 +280,8 @@ async fn after_silence_the_first_syllable_is_heard_as_it_was_said() {
             }
             let rest = &samples[rate as usize / 10..];
             let most = rest.iter().map(|it| it.unsigned_abs()).max();
-            // -60 dB: what a loud tone has taught the decoder is not all forgotten.
-            assert!(most <= Some(32), "{codec:?}: silence is {most:?}");
+            // -54 dB: what a loud tone has taught the decoder is not all forgotten.
+            assert!(most <= Some(64), "{codec:?}: silence is {most:?}");
         }
     }
 }

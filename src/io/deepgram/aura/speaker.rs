@@ -24,10 +24,11 @@ use crate::io::transcode::{AgentAudio, Spoken};
 use crate::io::websocket::Received;
 use crate::ticket::CallId;
 
-/// Frames rendered ahead of the ring: two seconds, so that the next utterance is ready when one ends. When full
-/// the connection is not read, kept prompts and the next utterance wait; nothing is dropped.
-const AHEAD: usize = 100;
-/// Frames taken of a kept prompt at once.
+/// Frames rendered ahead of the ring: four seconds, so that the next utterance is ready when one ends, and how long one
+/// is is known soon. When full the connection is not read and the next utterance waits; nothing is dropped.
+const AHEAD: usize = 200;
+/// Frames of a kept prompt ahead of the ring, and how many are taken at once: it is all there, and its length known.
+const KEPT_AHEAD: usize = 50;
 const SLICE: usize = 25;
 /// How often an idle connection is pinged, well within the service's minute.
 const PING: Duration = Duration::from_secs(20);
@@ -139,6 +140,7 @@ impl Speaker {
         let clearing = matches!(self.link, Link::Clearing(_));
         let up = matches!(self.link, Link::Up(_));
         let kept = self.active.as_ref().is_some_and(Active::is_kept);
+        let wanted = room && (!kept || self.frames.len() < KEPT_AHEAD);
         let late = clearing || (room && self.active.is_some() && !waiting && !kept);
         let idle = self.active.is_none();
         tokio::select! {
@@ -146,7 +148,7 @@ impl Speaker {
             () = self.nudge.notified() => Event::Nudged,
             room = self.agent.room(), if !self.frames.is_empty() => Event::Room(room),
             event = self.link.next(), if room || !up => Event::Link(event),
-            part = part(&mut self.active), if room => Event::Part(part),
+            part = part(&mut self.active), if wanted => Event::Part(part),
             () = self.watchdog.elapsed(), if late => Event::Late,
             say = self.queue.recv(), if idle && room => Event::Say(say),
             () = ping.elapsed(), if idle => Event::Ping,
@@ -427,7 +429,7 @@ impl Speaker {
     /// Makes ready for the wire what was spoken.
     async fn take(&mut self, spoken: Vec<Spoken>) {
         if self.frames.capacity() == 0 {
-            self.frames.reserve_exact(AHEAD + SLICE);
+            self.frames.reserve_exact(KEPT_AHEAD + SLICE);
         }
         self.frames.extend(self.agent.encode(spoken).await);
     }
