@@ -33,7 +33,7 @@ def starts():
 
 def set_up(rate, seconds, generators=1):
     """Calls that are answered and ended at once, at a rate."""
-    with Lab(settings={"calls": 1000, "threads": 4}) as lab:
+    with Lab(settings={"calls": 1000}) as lab:
         calls = rate * seconds // generators
         before, begun = lab.cpu_s(), time.monotonic()
         sipps = [Sipp(lab, SET_UP, "echo", number).start(calls, rate // generators, 0, 4000, seconds + 30, 1000)

@@ -153,10 +153,14 @@ impl Line {
     /// The next packet: when it came, its payload type, marker, sequence, timestamp, payload.
     async fn receive(&mut self) -> (Instant, u8, bool, u16, u32, Vec<u8>) {
         let mut buffer = [0; 1500];
-        let (length, _) = timeout(PATIENCE, self.socket.recv_from(&mut buffer))
-            .await
-            .expect("a packet comes")
-            .unwrap();
+        // The port may have been another test's, whose box has not noticed yet.
+        let length = loop {
+            let received = timeout(PATIENCE, self.socket.recv_from(&mut buffer)).await;
+            let (length, from) = received.expect("a packet comes").unwrap();
+            if from == self.peer {
+                break length;
+            }
+        };
         let length = match &mut self.srtp {
             Some(srtp) => srtp.unprotect_rtp(&mut buffer, length).unwrap(),
             None => length,
