@@ -54,21 +54,34 @@ impl RingBack {
     #[must_use]
     pub fn round(self, rate: u32) -> Vec<i16> {
         let (frequencies, cadence) = self.parts();
-        let peak = RING_BACK / frequencies.len() as f64 * (2.0 * level::milliwatt(Law::Mu)).sqrt();
+        let part = RING_BACK / frequencies.len() as f64;
+        let wave = wave(Law::Mu, frequencies, part, rate);
         let steps = cadence.iter().enumerate();
         let sounds = steps.flat_map(|(step, length)| {
             let samples = length * (rate / SAMPLE_RATE);
             core::iter::repeat_n(step % 2 == 0, samples as usize)
         });
-        let sample = |(at, sounds): (usize, bool)| {
-            let turns = |frequency: &f64| frequency * at as f64 / f64::from(rate);
-            let sines = frequencies
-                .iter()
-                .map(|it| (core::f64::consts::TAU * turns(it)).sin());
-            let value = peak * sines.sum::<f64>();
-            if sounds { value.round() as i16 } else { 0 }
-        };
+        let sample = |(at, sounds)| if sounds { wave(at) } else { 0 };
         sounds.enumerate().map(sample).collect()
+    }
+}
+
+/// A second of the milliwatt in linear samples: whole turns, so that it can be repeated.
+#[must_use]
+pub fn milliwatt_second(rate: u32) -> Vec<i16> {
+    let wave = wave(Law::Mu, MILLIWATT, 1.0, rate);
+    (0..rate as usize).map(wave).collect()
+}
+
+/// The linear samples of sines together, each at this part of the milliwatt's amplitude in a law.
+fn wave(law: Law, frequencies: &[f64], part: f64, rate: u32) -> impl Fn(usize) -> i16 {
+    let peak = part * (2.0 * level::milliwatt(law)).sqrt();
+    move |at| {
+        let sines = frequencies.iter().map(|frequency| {
+            let turns = at as f64 * frequency / f64::from(rate);
+            (core::f64::consts::TAU * turns).sin()
+        });
+        (peak * sines.sum::<f64>()).round() as i16 // the peak is 22 827 at most
     }
 }
 
@@ -76,7 +89,7 @@ impl Tone {
     /// The milliwatt in a law, from phase zero: a sine of 1004 Hz at 0 dBm0.
     #[must_use]
     pub fn milliwatt(law: Law) -> Self {
-        Self::new(law, &[1004.0], 1.0, &[])
+        Self::new(law, MILLIWATT, 1.0, &[])
     }
 
     /// A ring-back tone in a law, from the beginning of a ring.
@@ -93,16 +106,8 @@ impl Tone {
 
     /// Sines whose frequencies all have whole turns in [`PERIOD_MAX`] samples, each at this part of the milliwatt.
     fn new(law: Law, frequencies: &[f64], part: f64, cadence: &'static [u32]) -> Self {
-        let peak = part * (2.0 * level::milliwatt(law)).sqrt();
-        let mut samples = [0; PERIOD_MAX];
-        for (index, sample) in samples.iter_mut().enumerate() {
-            let sines = frequencies.iter().map(|frequency| {
-                let turns = index as f64 * frequency / f64::from(SAMPLE_RATE);
-                (core::f64::consts::TAU * turns).sin()
-            });
-            let value = peak * sines.sum::<f64>();
-            *sample = law.encode(value.round() as i16); // the peak is 22 827 at most
-        }
+        let wave = wave(law, frequencies, part, SAMPLE_RATE);
+        let samples = core::array::from_fn(|at| law.encode(wave(at)));
         // 425 Hz has no whole turns in 2000 samples, but in 1920.
         let whole = |period: &usize| {
             let turns = |frequency: &f64| frequency * *period as f64 / f64::from(SAMPLE_RATE);
@@ -145,6 +150,8 @@ impl Tone {
     }
 }
 
+/// The frequency of the milliwatt.
+const MILLIWATT: &[f64] = &[1004.0];
 /// 251 whole turns of 1004 Hz at 8000 samples a second.
 const PERIOD_MAX: usize = 2000;
 /// Of the milliwatt's amplitude: 16 dB below it, a level at which ring-back is usual.

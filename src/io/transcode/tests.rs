@@ -376,21 +376,25 @@ async fn legs_in_one_codec_are_joined_as_they_are() {
     assert_eq!(one.dropped(), 1);
 }
 
+/// So many frames of a tone, decoded.
+async fn played(mut tone: Looped, frames: usize) -> Vec<i16> {
+    let mut packets = Vec::new();
+    while packets.len() < frames {
+        match tone.next_frame() {
+            Some(frame) => packets.push(frame.bytes().to_vec()),
+            None => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+    let items = packets.iter().map(|packet| Item::Heard(packet));
+    decoded(tone.codec(), WIDEBAND_RATE, items)
+}
+
 #[tokio::test]
 async fn the_test_tone_is_the_milliwatt_in_every_codec() {
     let pool = pool();
     assert!(pool.tone(Codec::PCMU).is_none());
     for codec in WIDE {
-        let mut tone = pool.tone(codec).unwrap();
-        let mut packets = Vec::new();
-        while packets.len() < 150 {
-            match tone.next_frame() {
-                Some(frame) => packets.push(frame.bytes().to_vec()),
-                None => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-        let items = packets.iter().map(|packet| Item::Heard(packet));
-        let samples = decoded(codec, WIDEBAND_RATE, items);
+        let samples = played(pool.tone(codec).unwrap(), 150).await;
         let steady = &samples[8_000..40_000];
         assert!(share(steady, 1_004.0, WIDEBAND_RATE) > 0.95, "{codec:?}");
         let wanted = crate::audio::level::milliwatt(Law::Mu).sqrt();
@@ -410,16 +414,8 @@ async fn ring_back_is_that_of_the_country_in_every_codec() {
         ] {
             let kind = RingBack::of(country);
             assert!(pool.ring_back(Codec::PCMA, kind).is_none());
-            let mut tone = pool.ring_back(codec, kind).unwrap();
-            let mut packets = Vec::new();
-            while packets.len() < (2.0 * round * 50.0) as usize {
-                match tone.next_frame() {
-                    Some(frame) => packets.push(frame.bytes().to_vec()),
-                    None => tokio::time::sleep(Duration::from_millis(5)).await,
-                }
-            }
-            let items = packets.iter().map(|packet| Item::Heard(packet));
-            let samples = decoded(codec, WIDEBAND_RATE, items);
+            let tone = pool.ring_back(codec, kind).unwrap();
+            let samples = played(tone, (2.0 * round * 50.0) as usize).await;
             let at = |seconds: f64| (seconds * f64::from(WIDEBAND_RATE)) as usize;
             for start in [0.0, round] {
                 let ring = &samples[at(start + 0.05)..at(start + on - 0.02)];

@@ -1,18 +1,15 @@
 //! The test tone and ring-back in codecs that cannot be written down as a table: encoded once and then played round
 //! and round.
 
-use core::f64::consts::TAU;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::Encoder;
+use crate::audio::Codec;
 use crate::audio::speech_format::WIDEBAND_RATE;
-use crate::audio::tone::RingBack;
-use crate::audio::{Codec, Law, level};
+use crate::audio::tone::{RingBack, milliwatt_second};
 use crate::io::rings::Frame;
 
-/// The test tone's frequency: a second holds whole cycles of it, so that a second can be repeated.
-const FREQUENCY: f64 = 1004.0;
 /// Frames that are encoded before those that are kept, which begin as these end: a fifth of a second.
 const LEAD: usize = 10;
 
@@ -34,13 +31,8 @@ impl Sound {
 
     /// What is repeated, at 16 kHz.
     fn round(self) -> Vec<i16> {
-        let amplitude = (2.0 * level::milliwatt(Law::Mu)).sqrt();
-        let rate = f64::from(WIDEBAND_RATE);
-        let sine = |at| amplitude * (TAU * FREQUENCY * f64::from(at) / rate).sin();
         match self {
-            Self::Milliwatt => (0..WIDEBAND_RATE)
-                .map(|at| sine(at).round() as i16)
-                .collect(),
+            Self::Milliwatt => milliwatt_second(WIDEBAND_RATE),
             Self::RingBack(kind) => kind.round(WIDEBAND_RATE),
         }
     }
