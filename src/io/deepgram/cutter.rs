@@ -50,7 +50,7 @@ impl Cutter {
     /// Adds audio.
     pub(super) fn push(&mut self, mut audio: &[u8], frames: &mut Vec<Spoken>) {
         while !audio.is_empty() {
-            let whole = self.owner.format.frame_bytes();
+            let whole = self.frame_bytes();
             if self.hand.len() == whole {
                 let frame = std::mem::replace(&mut self.hand, Vec::with_capacity(whole));
                 self.frame(frame, frames);
@@ -62,10 +62,15 @@ impl Cutter {
         }
     }
 
+    /// Bytes of a frame.
+    pub(super) fn frame_bytes(&self) -> usize {
+        self.owner.format.frame_bytes()
+    }
+
     /// How long audio sounds that is all there is to come.
     pub(super) fn length(&self, audio: &[u8]) -> Duration {
         let (mut cutter, mut frames) = (self.clone(), Vec::new());
-        for part in audio.chunks(self.owner.format.frame_bytes()) {
+        for part in audio.chunks(self.frame_bytes()) {
             cutter.push(part, &mut frames);
             frames.clear();
         }

@@ -7,6 +7,9 @@ use super::Say;
 use crate::conversation::Failure;
 use crate::io::deepgram::cutter::Cutter;
 
+/// Frames of kept audio that are taken at once.
+pub(super) const SLICE: usize = 25;
+
 /// Where the audio of an utterance comes from.
 pub(super) enum Source {
     /// Nowhere yet: the connection is not ready.
@@ -15,8 +18,8 @@ pub(super) enum Source {
     Link,
     /// A request.
     Request(mpsc::Receiver<Result<Bytes, Failure>>),
-    /// What is left of audio that is all there, and how much of it is taken at once.
-    Kept(Bytes, usize),
+    /// What is left of audio that is all there.
+    Kept(Bytes),
 }
 
 /// The utterance at hand.
@@ -35,7 +38,7 @@ pub(super) struct Active {
 impl Active {
     /// Nobody outside is needed for it.
     pub(super) fn is_kept(&self) -> bool {
-        matches!(self.source, Source::Kept(..))
+        matches!(self.source, Source::Kept(_))
     }
 
     /// The connection renders it.
@@ -57,10 +60,12 @@ pub(super) async fn part(active: &mut Option<Active>) -> Option<Result<Bytes, Fa
             ..
         }) => parts.recv().await,
         Some(Active {
-            source: Source::Kept(audio, slice),
+            source: Source::Kept(audio),
+            cutter,
             ..
         }) => {
-            let part = audio.split_to(audio.len().min(*slice));
+            let slice = SLICE * cutter.frame_bytes();
+            let part = audio.split_to(audio.len().min(slice));
             (!part.is_empty()).then_some(Ok(part))
         }
         _ => std::future::pending().await,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 
-use super::active::{Active, Source, part};
+use super::active::{Active, SLICE, Source, part};
 use super::link::{Link, LinkEvent};
 use super::{Say, Shared, VoiceEvent};
 use crate::audio::FRAME;
@@ -27,9 +27,8 @@ use crate::ticket::CallId;
 /// Frames rendered ahead of the ring: four seconds, so that the next utterance is ready when one ends, and how long one
 /// is is known soon. When full the connection is not read and the next utterance waits; nothing is dropped.
 const AHEAD: usize = 200;
-/// Frames of a kept prompt ahead of the ring, and how many are taken at once: it is all there, and its length known.
+/// Frames of a kept prompt ahead of the ring: it is all there, and its length known.
 const KEPT_AHEAD: usize = 50;
-const SLICE: usize = 25;
 /// How often an idle connection is pinged, well within the service's minute.
 const PING: Duration = Duration::from_secs(20);
 /// How long the service may take to confirm a Clear before the connection is given up.
@@ -259,8 +258,7 @@ impl Speaker {
     async fn begin_kept(&mut self, active: Active, audio: Bytes) {
         let utterance = active.say.utterance;
         let long = active.cutter.length(&audio);
-        let slice = SLICE * self.agent.format().frame_bytes();
-        let source = Source::Kept(audio, slice);
+        let source = Source::Kept(audio);
         self.active = Some(Active { source, ..active });
         self.tell(VoiceEvent::Rendering(utterance)).await;
         self.tell(VoiceEvent::Rendered(utterance, long)).await;
