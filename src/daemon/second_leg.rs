@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::dialing::Dial;
 use super::lines::{Line, Lines};
 use crate::call;
-use crate::config::{Config, TransferMode};
+use crate::config::{self, Config, TransferMode};
 use crate::io::media_socket::MediaPorts;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::session::Call;
@@ -63,6 +63,9 @@ enum To {
     Address(Uri),
     Number { line: String, number: String },
 }
+
+/// `digits` mean the same in a configuration and in a call.
+const _: () = assert!(config::PAUSE == call::PAUSE);
 
 impl Targets {
     /// Those of a configuration that was checked.

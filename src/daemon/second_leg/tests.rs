@@ -22,7 +22,7 @@ fn path(remote: &str) -> Flow {
 
 fn world(targets: &str) -> (Targets, Arc<Lines>) {
     let config = Config::parse("t", &format!("{CONFIG}{targets}")).unwrap();
-    let secrets = crate::config::Secrets {
+    let secrets = config::Secrets {
         ear: None,
         voice: None,
         model: None,
