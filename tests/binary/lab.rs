@@ -417,6 +417,21 @@ impl Lab {
         });
     }
 
+    /// Ports, streams and sessions are what they were before the calls: a registered line has a session of its own.
+    pub fn nothing_is_left(&self, patience: Duration) {
+        self.is_idle(patience);
+        let status = self.until("everything is given back", patience, |lab| {
+            let status = lab.status();
+            let registered = |line: &&Value| line["state"] == "registered";
+            let lines = status["lines"].as_array().into_iter().flatten();
+            let lines = lines.filter(registered).count();
+            let sessions = &status["transactions"]["sessions"];
+            (*sessions == lines && status["ports"]["in_use"] == 0 && status["media"]["calls"] == 0)
+                .then_some(status)
+        });
+        assert_eq!(status["counters"]["calls_panicked"], 0, "{status:#}");
+    }
+
     fn try_http(&self, method: &str, path: &str, body: &str) -> Option<Value> {
         let cloud = SocketAddr::from((self.ip, CLOUD_PORT));
         let mut stream = TcpStream::connect_timeout(&cloud, Duration::from_secs(2)).ok()?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::baresip::Baresip;
 use crate::lab::Lab;
-use crate::phones::{lasts, says};
+use crate::phones::{listens, says};
 use crate::recording::channels;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -138,12 +138,7 @@ fn baresip_shares_the_port_and_its_reports_are_read() {
     let folder = lab.dir.path().join("baresip");
     let (address, lines) = (lab.neighbour(9), "rtcp_mux yes\n");
     let mut phone = Baresip::start_configured(&folder, address, "udp", &says, "", lines);
-    phone.command("dial", &lab.uri("assistant"));
-    phone.wait_for("CALL_ESTABLISHED", PATIENCE);
-    lasts(&lab, 14);
-    phone.command("hangup", "");
-    phone.wait_for("CALL_CLOSED", PATIENCE);
-    lab.is_idle(PATIENCE);
+    listens(&lab, &mut phone, 14);
     let log = lab.log();
     assert!(log.contains("RTCP on the RTP port"), "{log}");
     let sound = lab.status()["recent"][0]["sound"].clone();

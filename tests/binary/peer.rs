@@ -26,6 +26,13 @@ pub struct Spoken {
 }
 
 impl Spoken {
+    pub const fn new(codec: Codec, payload_type: u8) -> Self {
+        Self {
+            codec,
+            payload_type,
+        }
+    }
+
     /// The last line of an offer or answer, and what explains it.
     fn formats(self) -> String {
         let Self {

@@ -15,7 +15,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a recording says.
 pub fn read(samples: &[i16]) -> String {
-    let mut decoder = tone_speech::Decoder::new(8000);
+    read_at(8000, samples)
+}
+
+/// The same at another rate.
+pub fn read_at(rate: u32, samples: &[i16]) -> String {
+    let mut decoder = tone_speech::Decoder::new(rate);
     let mut heard = Vec::new();
     decoder.push(samples, &mut heard);
     heard.iter().map(|character| character.character).collect()
@@ -27,27 +32,39 @@ pub fn says(lab: &Lab, text: &str) -> PathBuf {
 }
 
 /// The same in a file of this name, with so many seconds of silence first.
-pub fn says_after(lab: &Lab, name: &str, seconds: usize, text: &str) -> PathBuf {
+pub fn says_after(lab: &Lab, name: &str, seconds: u64, text: &str) -> PathBuf {
+    says_at(8000, lab, name, seconds, text)
+}
+
+/// The same at another rate.
+pub fn says_at(rate: u32, lab: &Lab, name: &str, seconds: u64, text: &str) -> PathBuf {
     let path = lab.dir.path().join(name);
     let spec = hound::WavSpec {
         channels: 1,
-        sample_rate: 8000,
+        sample_rate: rate,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
     let mut wav = hound::WavWriter::create(&path, spec).expect("a WAV file");
-    let silence = vec![0; 8000 * seconds];
-    let text = if text.is_empty() {
-        Vec::new()
-    } else {
-        tone_speech::encode(text)
-    };
-    let rest = vec![0; 8000 * 120];
-    for sample in silence.iter().chain(&text).chain(&rest) {
-        wav.write_sample(*sample).expect("a sample");
+    let mut encoder = tone_speech::Encoder::new(rate);
+    let before = encoder.silence(Duration::from_secs(seconds));
+    let text = encoder.say(text);
+    let rest = encoder.silence(Duration::from_secs(120));
+    for sample in [before, text, rest].concat() {
+        wav.write_sample(sample).expect("a sample");
     }
     wav.finalize().expect("a whole file");
     path
+}
+
+/// Has a baresip call the assistant, listen for so many seconds, and hang up.
+pub fn listens(lab: &Lab, phone: &mut Baresip, seconds: u64) {
+    phone.command("dial", &lab.uri("assistant"));
+    phone.wait_for("CALL_ESTABLISHED", PATIENCE);
+    lasts(lab, seconds);
+    phone.command("hangup", "");
+    phone.wait_for("CALL_CLOSED", PATIENCE);
+    lab.is_idle(PATIENCE);
 }
 
 /// Waits until the one call has lasted so long.

@@ -5,10 +5,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use ringwell::audio::Law;
-use ringwell::sandbox::tone_speech;
 use serde_json::Value;
 
 use crate::lab::Lab;
+use crate::phones::read_at;
 
 /// Samples of half a second.
 const HALF: usize = 4_000;
@@ -151,14 +151,6 @@ fn a_call_is_recorded_on_both_sides_sample_by_sample_once_it_was_announced() {
     assert_eq!(recent["recording"], *name, "{recent:#}");
 }
 
-/// What a channel at 16 kHz says.
-fn read(channel: &[i16]) -> String {
-    let mut decoder = tone_speech::Decoder::new(16_000);
-    let mut heard = Vec::new();
-    decoder.push(channel, &mut heard);
-    heard.iter().map(|it| it.character).collect()
-}
-
 /// A codec's two ends give no samples that are the same, so words and their places are compared.
 fn a_wideband_call_is_recorded(codec: &str) {
     let lab = lab();
@@ -176,7 +168,7 @@ fn a_wideband_call_is_recorded(codec: &str) {
         .spec();
     assert_eq!(rate.sample_rate, 16_000);
     assert_eq!((caller.len() % 320, caller.len()), (0, agent.len()));
-    let [left, right] = [read(&caller), read(&agent)];
+    let [left, right] = [read_at(16_000, &caller), read_at(16_000, &agent)];
     assert!(left.contains("how do i reset my password?"), "{left}");
     assert!(!left.contains("four one one one"), "in a pause: {left}");
     assert!(

@@ -28,29 +28,18 @@ fn person(lab: &Lab, arguments: &[&str]) -> Process {
 }
 
 /// SIPp at another address.
-fn person_at(lab: &Lab, host: u8, arguments: &[&str]) -> Process {
+pub fn person_at(lab: &Lab, host: u8, arguments: &[&str]) -> Process {
     let ip = lab.neighbour(host).to_string();
     let log = lab.dir.path().join(format!("person-{host}.log"));
     let common = ["-i", &ip, "-mi", &ip, "-p", "5060", "-nostdin", "-m", "1"];
     Process::start("sipp", &[&common, arguments].concat(), &log)
 }
 
-fn scenario(lab: &Lab, name: &str, text: &str) -> String {
+/// The path of a scenario.
+pub fn scenario(lab: &Lab, name: &str, text: &str) -> String {
     let path = lab.dir.path().join(name);
     std::fs::write(&path, text).expect("the scenario is written");
     path.to_str().expect("a path in UTF-8").to_owned()
-}
-
-/// Ports, sessions and calls are what they were before.
-fn nothing_is_left(lab: &Lab) {
-    lab.is_idle(PATIENCE);
-    let status = lab.until("everything is given back", PATIENCE, |lab| {
-        let status = lab.status();
-        let sessions = &status["transactions"]["sessions"];
-        (*sessions == 0 && status["ports"]["in_use"] == 0 && status["media"]["calls"] == 0)
-            .then_some(status)
-    });
-    assert_eq!(status["counters"]["calls_panicked"], 0, "{status:#}");
 }
 
 fn contents(ticket: &Value) -> &str {
@@ -69,7 +58,7 @@ fn a_blind_transfer_by_refer_ends_the_call() {
     sipp::sipp(&lab, 4, &["-sf", &path, "-m", "1"]);
     let capture = capture.finish();
     assert_eq!(sipp::malformed(&capture, &gateway), "");
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let ticket = &lab.tickets_are(1, PATIENCE)[0];
     let contents = contents(ticket);
     assert!(
@@ -98,7 +87,7 @@ fn a_bridge_carries_the_callers_words_to_the_person_and_back() {
     assert!(ended.success(), "{ended}\n{}", lab.log());
     let capture = capture.finish();
     assert_eq!(sipp::malformed(&capture, &gateway), "");
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let ticket = &lab.tickets_are(1, PATIENCE)[0];
     let contents = contents(ticket);
     assert!(
@@ -127,7 +116,7 @@ fn a_busy_person_brings_the_caller_back_to_the_assistant() {
     let said = heard(&report).join(" ");
     assert!(said.contains("connect you with the sales team"), "{said}");
     assert!(person.ended(PATIENCE).is_some_and(|ended| ended.success()));
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let ticket = &lab.tickets_are(1, PATIENCE)[0];
     let contents = contents(ticket);
     assert!(
@@ -152,7 +141,7 @@ fn what_the_persons_side_plays_before_the_answer_is_heard_and_then_the_assistant
     );
     assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
     assert!(person.ended(PATIENCE).is_some_and(|it| it.success()));
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let ticket = &lab.tickets_are(1, PATIENCE)[0];
     let contents = contents(ticket);
     assert!(
@@ -227,7 +216,7 @@ fn hears_it_ring(codec: &str) {
         "no ring-back in the recording: {share}\n{}",
         lab.log()
     );
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
 }
 
 #[test]
@@ -252,7 +241,7 @@ fn rfc_3263_4_a_host_name_is_looked_up_when_the_person_is_called() {
     assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
     let ended = person.ended(PATIENCE);
     assert!(ended.is_some_and(|it| it.success()), "{}", lab.log());
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let ticket = &lab.tickets_are(1, PATIENCE)[0];
     let contents = contents(ticket);
     assert!(
@@ -289,7 +278,7 @@ fn the_second_address_takes_the_call(parameters: &str, first: Option<&str>, seco
         assert!(ended.is_some_and(|it| it.success()), "{}", lab.log());
     }
     assert_eq!(sipp::malformed(&capture.finish(), &lab.ip.to_string()), "");
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let ticket = &lab.tickets_are(1, PATIENCE)[0];
     let contents = contents(ticket);
     assert!(
@@ -328,7 +317,7 @@ fn a_caller_who_hangs_up_while_it_rings_cancels_the_second_call() {
     assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
     let ended = person.ended(PATIENCE).expect("the person's call is over");
     assert!(ended.success(), "CANCEL came: {ended}\n{}", lab.log());
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let ticket = &lab.tickets_are(1, PATIENCE)[0];
     assert!(
         contents(ticket).contains("the caller hung up"),
@@ -372,6 +361,6 @@ fn a_call_to_an_emergency_number_is_refused_so_that_another_route_is_tried() {
         assert_eq!(report["status"], 503, "{report:#}");
     }
     assert_eq!(lab.status()["counters"]["refused_emergency"], 3);
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     assert!(lab.tickets().is_empty());
 }

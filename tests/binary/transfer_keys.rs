@@ -1,6 +1,6 @@
 //! Keys that let a caller through at the person's side: an extension behind a machine that answers, a PIN.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use crate::baresip::Baresip;
 use crate::lab::{Lab, Process};
 use crate::phones::{read, says_after};
 use crate::sipp::{self, Capture};
+use crate::transfer::{person_at, scenario};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The neighbour that is the person.
@@ -24,14 +25,9 @@ fn lab() -> Lab {
 }
 
 /// SIPp as the machine that answers for the person.
-fn person(lab: &Lab, scenario: &str) -> Process {
-    let path = lab.dir.path().join("person.xml");
-    std::fs::write(&path, scenario).expect("the scenario is written");
-    let path = path.to_str().expect("a path in UTF-8");
-    let ip = lab.neighbour(PERSON).to_string();
-    let at = ["-i", &ip, "-mi", &ip, "-p", "5060", "-nostdin", "-m", "1"];
-    let arguments = [&["-sf", path, "-rtp_echo"], &at[..]].concat();
-    Process::start("sipp", &arguments, &lab.dir.path().join("person.log"))
+fn person(lab: &Lab, text: &str) -> Process {
+    let scenario = scenario(lab, "person.xml", text);
+    person_at(lab, PERSON, &["-sf", &scenario, "-rtp_echo"])
 }
 
 fn asks(end: &str) -> String {
@@ -43,17 +39,6 @@ fn asks(end: &str) -> String {
 fn ticket(lab: &Lab) -> String {
     let ticket = lab.tickets_are(1, PATIENCE).remove(0);
     ticket["contents"].as_str().expect("contents").to_owned()
-}
-
-fn nothing_is_left(lab: &Lab) {
-    lab.is_idle(PATIENCE);
-    lab.until("everything is given back", PATIENCE, |lab| {
-        let status = lab.status();
-        let sessions = &status["transactions"]["sessions"];
-        (*sessions == 0 && status["ports"]["in_use"] == 0 && status["media"]["calls"] == 0)
-            .then_some(())
-    });
-    assert_eq!(lab.status()["counters"]["calls_panicked"], 0);
 }
 
 /// A key in a capture, on the clock of its stream.
@@ -103,14 +88,13 @@ fn keys(capture: &Path, to: &str) -> Vec<Key> {
     keys
 }
 
-#[test]
-fn keys_are_pressed_when_the_persons_side_has_answered() {
-    let lab = lab();
-    let scenario = include_str!("../sipp/rfc4733_2_5_keys_wanted.xml");
-    let mut person = person(&lab, scenario);
+/// The caller is let through to a machine that acts this scenario, and then presses a key, too; gives what went over the
+/// wire.
+fn is_let_through(lab: &Lab, scenario: &str) -> PathBuf {
+    let mut person = person(lab, scenario);
     let to = lab.neighbour(PERSON).to_string();
-    let capture = Capture::start(&lab, &format!("udp and host {to}"));
-    // The words come back from the person's side once the two hear each other; then the caller presses a key, too.
+    let capture = Capture::start(lab, &format!("udp and host {to}"));
+    // The words come back from the person's side once the two hear each other.
     let report = lab.call(
         "assistant",
         &asks(
@@ -123,7 +107,18 @@ fn keys_are_pressed_when_the_persons_side_has_answered() {
     assert!(ended.success(), "{ended}\n{}", lab.log());
     let capture = capture.finish();
     assert_eq!(sipp::malformed(&capture, &lab.ip.to_string()), "");
-    let keys = keys(&capture, &to);
+    lab.nothing_is_left(PATIENCE);
+    let ticket = ticket(lab);
+    assert!(ticket.contains("to the sales team: connected"), "{ticket}");
+    capture
+}
+
+#[test]
+fn keys_are_pressed_when_the_persons_side_has_answered() {
+    let lab = lab();
+    let scenario = include_str!("../sipp/rfc4733_2_5_keys_wanted.xml");
+    let capture = is_let_through(&lab, scenario);
+    let keys = keys(&capture, &lab.neighbour(PERSON).to_string());
     let events: Vec<u8> = keys.iter().map(|key| key.event).collect();
     assert_eq!(events, [4, 2, 11, 7], "{keys:?}");
     for key in &keys {
@@ -133,33 +128,14 @@ fn keys_are_pressed_when_the_persons_side_has_answered() {
     let gap = |index: usize| keys[index + 1].begins - keys[index].begins - keys[index].lasts;
     assert!(gap(0) >= 16_000, "the pause of two seconds: {keys:?}");
     assert!(gap(1) >= 800, "100 ms between keys: {keys:?}");
-    nothing_is_left(&lab);
-    let ticket = ticket(&lab);
-    assert!(ticket.contains("to the sales team: connected"), "{ticket}");
 }
 
+/// The scenario itself wants 4 2 # 7 by INFO.
 #[test]
 fn keys_go_by_info_where_the_persons_side_takes_nothing_else() {
     let lab = lab();
     let scenario = include_str!("../sipp/rfc6086_4_2_2_keys_by_info.xml");
-    let mut person = person(&lab, scenario);
-    let to = lab.neighbour(PERSON).to_string();
-    let capture = Capture::start(&lab, &format!("udp and host {to}"));
-    let report = lab.call(
-        "assistant",
-        &asks(
-            "pause 7 s; say seven purple elephants; wait for seven purple elephants within 10 s; \
-             press 7; pause 1 s; hang up",
-        ),
-    );
-    assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
-    let ended = person.ended(PATIENCE).expect("the person's call is over");
-    assert!(ended.success(), "4 2 # 7 by INFO: {ended}\n{}", lab.log());
-    let capture = capture.finish();
-    assert_eq!(sipp::malformed(&capture, &lab.ip.to_string()), "");
-    nothing_is_left(&lab);
-    let ticket = ticket(&lab);
-    assert!(ticket.contains("to the sales team: connected"), "{ticket}");
+    is_let_through(&lab, scenario);
 }
 
 #[test]
@@ -174,7 +150,7 @@ fn a_side_that_takes_no_keys_brings_the_caller_back_to_the_assistant() {
     assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
     let ended = person.ended(PATIENCE).expect("the person's call is over");
     assert!(ended.success(), "{ended}\n{}", lab.log());
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let ticket = ticket(&lab);
     assert!(
         ticket.contains(
@@ -206,5 +182,5 @@ fn a_baresip_reads_the_keys_that_are_pressed_for_the_caller() {
     assert!(output.status.success(), "{output:?}\n{}", lab.log());
     let heard = read(&person.heard());
     assert!(heard.contains("seven purple elephants"), "{heard}");
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
 }

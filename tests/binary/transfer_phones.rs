@@ -77,21 +77,6 @@ fn hears(lab: &Lab, phone: &Linphone, words: &str) {
     });
 }
 
-/// Ports, sessions and calls are what they were before; a line that registers keeps its session.
-fn nothing_is_left(lab: &Lab) {
-    lab.is_idle(PATIENCE);
-    lab.until("everything is given back", PATIENCE, |lab| {
-        let status = lab.status();
-        let sessions = &status["transactions"]["sessions"];
-        let registered = |line: &&Value| line["state"] == "registered";
-        let lines = status["lines"].as_array().into_iter().flatten();
-        let lines = lines.filter(registered).count();
-        (*sessions == lines && status["ports"]["in_use"] == 0 && status["media"]["calls"] == 0)
-            .then_some(())
-    });
-    assert_eq!(lab.status()["counters"]["calls_panicked"], 0);
-}
-
 /// The one ticket says that the caller was connected.
 fn is_connected(lab: &Lab) -> Value {
     let ticket = lab.tickets_are(1, PATIENCE).remove(0);
@@ -128,7 +113,7 @@ fn a_baresip_is_handed_to_a_linphone_by_refer() {
     lasts(&lab, 4);
     caller.command("sndcode", "0");
     caller.wait_for("CALL_ESTABLISHED", PATIENCE);
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     // The box has left; the two talk on.
     hears(&lab, &person, CALLERS_WORDS);
     caller.command("hangup", "");
@@ -177,7 +162,7 @@ fn a_linphone_is_handed_to_a_linphone_that_has_answered() {
     let mut caller = linphone_asks(&lab);
     caller.wait_for("for call 2 (audio)");
     person.wait_for("for call 2 (audio)");
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     caller.command("terminate");
     person.wait_for("Call 2 with");
     let capture = capture.finish();
@@ -199,7 +184,7 @@ fn a_linphone_and_a_baresip_that_cannot_be_handed_over_stay_joined_through_the_b
     lasts(&lab, 30);
     caller.command("terminate");
     person.wait_for("CALL_CLOSED", PATIENCE);
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     was_referred_with_replaces(&lab, &capture.finish());
     is_connected(&lab);
     let heard = read(&person.heard());
@@ -229,7 +214,7 @@ fn caller_hangs_up_on_a_baresip(arguments: &[&str]) {
     let report = ringwell_calls(&lab, &until_connected("hang up"), arguments);
     assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
     person.wait_for("CALL_CLOSED", PATIENCE);
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let heard = read(&person.heard());
     assert!(heard.contains(CALLERS_WORDS), "{heard}");
     let capture = capture.finish();
@@ -255,7 +240,7 @@ fn a_bridge_joins_callers_of_one_law_with_phones_of_the_other() {
     let report = ringwell_calls(&lab, &until_connected("hang up"), &arguments);
     assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
     person.wait_for("CALL_CLOSED", PATIENCE);
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let heard = read(&person.heard());
     assert!(heard.contains(CALLERS_WORDS), "{heard}");
     is_connected(&lab);
@@ -280,7 +265,7 @@ fn a_bridge_to_a_baresip_lasts_until_the_baresip_hangs_up() {
     let output = caller.wait_with_output().expect("the caller ends");
     let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
     assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let ticket = is_connected(&lab);
     let contents = ticket["contents"].as_str().expect("contents");
     assert!(contents.contains("the sales team hung up"), "{contents}");
@@ -300,7 +285,7 @@ fn a_linphone_and_a_baresip_talk_through_the_box() {
     lasts(&lab, 24);
     person.command("hangup", "");
     caller.wait_for("ended");
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     is_connected(&lab);
     person.wait_for("CALL_CLOSED", PATIENCE);
     lab.until("the person has heard the caller", PATIENCE, |_| {
@@ -344,7 +329,7 @@ fn an_extension_calls_another_through_its_pbx_which_asks_who_it_is() {
     let report = kamailio::call(&lab, &kamailio, "gateway", &until_connected("hang up"));
     assert_eq!(report["ok"], true, "{report:#}\n{}", lab.log());
     person.wait_for("CALL_CLOSED", PATIENCE);
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let heard = read(&person.heard());
     assert!(heard.contains(CALLERS_WORDS), "{heard}");
     is_connected(&lab);
@@ -368,7 +353,7 @@ fn an_extension_has_its_pbx_hand_a_caller_to_another() {
     caller.command("sndcode", "0");
     caller.wait_for("CALL_ESTABLISHED", PATIENCE);
     person.wait_for("CALL_ESTABLISHED", PATIENCE);
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     is_connected(&lab);
 }
 
@@ -414,7 +399,7 @@ fn a_caller_may_have_itself_connected_with_whom_the_list_has_and_nobody_else() {
     sipp::sipp(&lab, 4, &["-sf", &path, "-m", "1"]);
     let ended = person.ended(PATIENCE).expect("the person's call is over");
     assert!(ended.success(), "{ended}\n{}", lab.log());
-    nothing_is_left(&lab);
+    lab.nothing_is_left(PATIENCE);
     let capture = capture.finish();
     assert_eq!(sipp::malformed(&capture, &lab.ip.to_string()), "");
     let connected = lab.until("the tickets are there", PATIENCE, |lab| {

@@ -1,35 +1,21 @@
 //! Calls in G.722 and Opus, in codecs that change in mid-call, in packets of any length, and with comfort noise.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use ringwell::audio::Codec;
-use ringwell::sandbox::tone_speech;
 use serde_json::Value;
 
 use crate::answered::heard;
 use crate::baresip::Baresip;
 use crate::lab::Lab;
 use crate::peer::{COMFORT_NOISE, Peer, Spoken};
-use crate::phones::lasts;
+use crate::phones::{listens, read_at, says_at};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-const PCMU: Spoken = Spoken {
-    codec: Codec::PCMU,
-    payload_type: 0,
-};
-const PCMA: Spoken = Spoken {
-    codec: Codec::PCMA,
-    payload_type: 8,
-};
-const G722: Spoken = Spoken {
-    codec: Codec::G722,
-    payload_type: 9,
-};
-const OPUS: Spoken = Spoken {
-    codec: Codec::Opus,
-    payload_type: 107,
-};
+const PCMU: Spoken = Spoken::new(Codec::PCMU, 0);
+const PCMA: Spoken = Spoken::new(Codec::PCMA, 8);
+const G722: Spoken = Spoken::new(Codec::G722, 9);
+const OPUS: Spoken = Spoken::new(Codec::Opus, 107);
 const QUESTION: &str = "how do i reset my password?";
 const FAREWELL: &str = "thank you, that is all, goodbye";
 /// Nothing in the knowledge base answers it, so that a ticket has the transcript.
@@ -93,56 +79,25 @@ fn a_call_in_opus_is_understood_both_ways() {
     is_understood_in("opus");
 }
 
-/// What recordings say, each at its own rate.
-fn read(stretches: &[(u32, Vec<i16>)]) -> String {
-    let mut heard = Vec::new();
-    for (rate, samples) in stretches {
-        tone_speech::Decoder::new(*rate).push(samples, &mut heard);
-    }
-    heard.iter().map(|each| each.character).collect()
-}
-
-/// A WAV file at a rate, which baresip is spared to change: nine seconds of silence, the trouble, silence.
-fn says_at(lab: &Lab, rate: u32) -> PathBuf {
-    let path = lab.dir.path().join("says.wav");
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: rate,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut wav = hound::WavWriter::create(&path, spec).expect("a WAV file");
-    let mut encoder = tone_speech::Encoder::new(rate);
-    let before = encoder.silence(Duration::from_secs(9));
-    let text = encoder.say(TROUBLE);
-    let after = encoder.silence(Duration::from_secs(60));
-    for sample in [before, text, after].concat() {
-        wav.write_sample(sample).expect("a sample");
-    }
-    wav.finalize().expect("a whole file");
-    path
-}
-
 fn baresip_is_understood_in(codec: &str, rate: u32) {
     let lab = Lab::start(&[]);
     lab.knows_articles();
-    let says = says_at(&lab, rate);
+    // At its codec's rate, which it is spared to change.
+    let says = says_at(rate, &lab, "says.wav", 9, TROUBLE);
     let folder = lab.dir.path().join("baresip");
     let codecs = format!(";audio_codecs={codec}");
     let mut phone = Baresip::start_with(&folder, lab.neighbour(9), "udp", &says, &codecs);
-    phone.command("dial", &lab.uri("assistant"));
-    phone.wait_for("CALL_ESTABLISHED", PATIENCE);
-    lasts(&lab, 20);
-    phone.command("hangup", "");
-    phone.wait_for("CALL_CLOSED", PATIENCE);
-    lab.is_idle(PATIENCE);
+    listens(&lab, &mut phone, 20);
     let recorded = phone.recorded();
     assert!(
         recorded.iter().all(|(its, _)| *its == rate),
         "{}",
         phone.log()
     );
-    let heard = read(&recorded);
+    let heard: String = recorded
+        .iter()
+        .map(|(rate, samples)| read_at(*rate, samples))
+        .collect();
     assert!(
         heard.contains("how can i help you?"),
         "{heard}\n{}",

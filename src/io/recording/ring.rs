@@ -11,7 +11,7 @@ use crate::audio::{Codec, FRAME_SAMPLES, Law};
 use crate::io::rings::Item;
 
 /// Five seconds of both directions: longer than an SD card stalls when it cleans up.
-const RECORDING_TICKS: usize = 250;
+pub(super) const RECORDING_TICKS: usize = 250;
 /// Room for that many ticks of G.711 or G.722, in bytes; Opus is smaller, as it is told to be. When full the newest
 /// tick is dropped and counted in [`super::Counters::ticks_dropped`]; the file has silence there.
 pub const RECORDING_RING: usize = RECORDING_TICKS * 2 * (HEAD + FRAME_SAMPLES);

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
+use super::ring::RECORDING_TICKS;
 use super::wav::Wav;
 use super::*;
 use crate::audio::speech_format::WIDEBAND_RATE;
@@ -236,7 +237,7 @@ async fn a_disk_that_stalls_costs_silence_and_is_told_once() {
     let mut desk = Desk::new();
     // The writer looks every 200 ms; what comes faster than a ring holds stands for a disk that is too slow.
     let (mut tap, _switch, mut events) = desk.begin("c1").await;
-    let made = 20 * 250;
+    let made = 20 * RECORDING_TICKS as u32;
     take(&mut tap, Law::Mu, 0..made);
     assert_eq!(event(&mut events).await, Some(RecordingEvent::Gap));
     take(&mut tap, Law::Mu, made..made + 1);

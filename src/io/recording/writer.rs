@@ -28,6 +28,7 @@ const ROUND: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_secs(2);
 /// How often old files are looked for.
 const TIDY: Duration = Duration::from_mins(10);
+
 pub(super) struct Writer {
     settings: Settings,
     jobs: Receiver<Job>,

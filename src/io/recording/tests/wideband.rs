@@ -97,13 +97,19 @@ async fn what_is_lost_keeps_its_length_whenever_its_sound_comes() {
     }
 }
 
+/// An encoder of packets of any length, and what a decoder makes of them.
+fn opus_pair() -> (opus::Encoder, Decoder) {
+    let voip = opus::Application::Voip;
+    let encoder = opus::Encoder::new(WIDEBAND_RATE, opus::Channels::Mono, voip);
+    let decoder = Decoder::new(Codec::Opus, WIDEBAND_RATE);
+    (encoder.unwrap(), decoder.unwrap())
+}
+
 #[tokio::test]
 async fn packets_of_another_length_stay_in_their_places() {
     let mut desk = Desk::new();
     let (mut tap, ..) = desk.begin_at(WIDEBAND_RATE, "c1").await;
-    let mut encoder =
-        opus::Encoder::new(WIDEBAND_RATE, opus::Channels::Mono, opus::Application::Voip).unwrap();
-    let mut decoder = Decoder::new(Codec::Opus, WIDEBAND_RATE).unwrap();
+    let (mut encoder, mut decoder) = opus_pair();
     let (mut said, mut expected) = (Vec::new(), Vec::new());
     for start in (0..60).step_by(3) {
         let samples: Vec<i16> = (start..start + 3).flat_map(tone).collect();
@@ -128,9 +134,7 @@ async fn packets_of_another_length_stay_in_their_places() {
 async fn two_packets_in_one_tick_follow_each_other() {
     let mut desk = Desk::new();
     let (mut tap, ..) = desk.begin_at(WIDEBAND_RATE, "c1").await;
-    let mut encoder =
-        opus::Encoder::new(WIDEBAND_RATE, opus::Channels::Mono, opus::Application::Voip).unwrap();
-    let mut decoder = Decoder::new(Codec::Opus, WIDEBAND_RATE).unwrap();
+    let (mut encoder, mut decoder) = opus_pair();
     let mut expected = Vec::new();
     for tick in 0..40 {
         tap.begin(1);

@@ -1,8 +1,9 @@
+use super::super::CAPACITY;
 use super::*;
 
 #[test]
 fn packets_come_out_by_place_and_once() {
-    let (mut packets, mut bytes) = (Packets::new(), [0; 8192]);
+    let (mut packets, mut bytes) = (Packets::new(), [0; CAPACITY]);
     assert!(packets.write(&mut bytes, 960, 960, &[1; 30]));
     assert!(packets.write(&mut bytes, 0, 960, &[2; 40]));
     assert!(
@@ -19,7 +20,7 @@ fn packets_come_out_by_place_and_once() {
 
 #[test]
 fn what_is_too_much_pushes_the_oldest_out() {
-    let (mut packets, mut bytes) = (Packets::new(), [0; 8192]);
+    let (mut packets, mut bytes) = (Packets::new(), [0; CAPACITY]);
     for number in 0..20u64 {
         packets.write(&mut bytes, number * 960, 960, &[number as u8; 1_275]);
     }
