@@ -8,7 +8,8 @@
 //!
 //! The tap never waits: a full ring drops ticks and counts them. Each tick has a number, so what was
 //! dropped, slept through or paused is silence of the right length in the file, and both sides stay aligned to
-//! the sample. The ring carries the call's codec; the recording thread decodes it to the file's rate. One thread writes all recordings; a slow or full disk costs a recording and no call.
+//! the sample. The ring carries the call's codec; the recording thread decodes it to the file's rate. One thread
+//! writes all recordings; a slow or full disk costs a recording and no call.
 
 use std::fs::{DirBuilder, Permissions};
 use std::io;

@@ -25,18 +25,18 @@ pub struct Share {
 }
 
 impl Share {
+    /// For a stranger: enough to be told 403.
+    pub const STRANGER: Self = Self {
+        burst: 20,
+        rate: 20,
+    };
+
     /// For a source that is admitted: so many a second, and at once half of the receiving queue; 0 stands for no limit.
     #[must_use]
     pub fn admitted(rate: u32) -> Option<Self> {
         let burst = u32::try_from(RECEIVED_CAPACITY / 2).unwrap_or(u32::MAX);
         (rate > 0).then_some(Self { burst, rate })
     }
-
-    /// For a stranger: enough to be told 403.
-    pub const STRANGER: Self = Self {
-        burst: 20,
-        rate: 20,
-    };
 
     fn interval(self) -> Duration {
         Duration::from_secs(1) / self.rate.max(1)
