@@ -417,6 +417,17 @@ impl Lab {
         });
     }
 
+    /// Whether anybody keeps a connection to the stand-in cloud, idle ones among them.
+    pub fn cloud_is_connected(&self) -> bool {
+        let ip = u32::from_le_bytes(self.ip.octets());
+        let cloud = format!("{ip:08X}:{CLOUD_PORT:04X}");
+        let connections = std::fs::read_to_string("/proc/net/tcp").expect("the kernel tells");
+        connections.lines().any(|line| {
+            let mut columns = line.split_whitespace().skip(2);
+            columns.next() == Some(cloud.as_str()) && columns.next() == Some("01") // established
+        })
+    }
+
     /// Ports, streams and sessions are what they were before the calls: a registered line has a session of its own.
     pub fn nothing_is_left(&self, patience: Duration) {
         self.is_idle(patience);
