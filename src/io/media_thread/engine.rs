@@ -56,7 +56,7 @@ impl Engine {
             retired,
             counters,
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
-            pacer: Pacer::new()?,
+            pacer: Pacer::start(),
             roster: Roster::new(),
             inlet: Inlet::new(),
             stalls: Watchman::new(thread, clock::now()),
@@ -68,13 +68,15 @@ impl Engine {
     /// Carries calls until nobody can command any more.
     pub(super) fn run(&mut self) {
         while let Ok(command) = self.commands.recv() {
+            if self.is_idle() {
+                self.pacer = Pacer::start();
+            }
             self.obey(command);
-            if self.is_idle() || self.pacer.start().is_err() {
+            if self.is_idle() {
                 continue;
             }
             let queue = self.carry();
             self.wake_readers();
-            let _ = self.pacer.stop(); // running on would only wake an idle thread
             if queue == Queue::Closed {
                 break;
             }
@@ -89,16 +91,22 @@ impl Engine {
         self.stalls.rest(clock::now());
         self.discard(Retired::Nothing); // the attendant begins to look after this thread
         while !self.is_idle() {
-            let mut periods = self.pacer.wait();
+            self.sleep();
             if self.obey_all() == Queue::Closed {
                 return Queue::Closed;
             }
-            if self.pacer.is_behind(periods) {
-                periods += self.pacer.wait(); // it took long, so this does not wait
-            }
-            self.wake(periods);
+            self.wake(self.pacer.ended());
         }
         Queue::Open
+    }
+
+    /// Sleeps until somebody is due. Commands and control ports wait for it too, a frame at most.
+    fn sleep(&mut self) {
+        let empty = self.roster.empty(self.pacer.next_phase());
+        self.pacer.sleep(empty + 1);
+        for _ in 0..self.pacer.ended().min(empty as u64) {
+            self.pacer.step();
+        }
     }
 
     /// Sends what has become due in so many periods. Of each call one frame is made up for at most: what should have
@@ -123,6 +131,9 @@ impl Engine {
             if phase % GATHER == GATHER - 1 {
                 self.wake_readers();
             }
+        }
+        if self.roster.empty(self.pacer.next_phase()) > 0 {
+            self.wake_readers(); // nobody else comes soon
         }
         if let Some(stall) = stall {
             self.counters.count_stall(stall.late);
@@ -250,25 +261,35 @@ impl Engine {
         }
     }
 
-    /// The turn of the calls of a phase: each takes what has come since the last, and says what is to be said.
+    /// The turn of the calls of a phase: all take what has come since the last, then all say what is to be said.
     fn tick(&mut self, phase: usize, ideal: Instant) {
+        self.roster.prefetch(phase);
         self.inlet.look();
-        let look = self.pacer.round().is_multiple_of(ROUNDS);
+        self.each(phase, |call, inlet, counters| {
+            call.receive_rtp(inlet, counters);
+            None
+        });
+        self.each(phase, |call, inlet, counters| {
+            call.tick(inlet.buffer(), counters, clock::now(), ideal)
+        });
+        if self.pacer.round().is_multiple_of(ROUNDS) {
+            self.retire_abandoned(phase);
+        }
+    }
+
+    /// Lets each call of a phase act; it may give a reader to be woken. One that fails ends alone.
+    fn each(
+        &mut self,
+        phase: usize,
+        mut act: impl FnMut(&mut Call, &mut Inlet, &MediaCounters) -> Option<Waker>,
+    ) {
         let mut turn = 0;
         while let Some(place) = self.roster.turn(phase, turn) {
             let Some(call) = self.roster.at(place) else {
                 break;
             };
-            if look && call.is_abandoned() {
-                self.retire(place);
-                continue;
-            }
             let (inlet, counters) = (&mut self.inlet, &*self.counters);
-            let outcome = catch_unwind(AssertUnwindSafe(|| {
-                call.receive_rtp(inlet, counters);
-                call.tick(inlet.buffer(), counters, clock::now(), ideal)
-            }));
-            let Ok(reader) = outcome else {
+            let Ok(reader) = catch_unwind(AssertUnwindSafe(|| act(call, inlet, counters))) else {
                 call.fail();
                 self.retire(place);
                 continue;
@@ -280,6 +301,18 @@ impl Engine {
                 self.readers.push(reader);
             }
             turn += 1;
+        }
+    }
+
+    fn retire_abandoned(&mut self, phase: usize) {
+        let mut turn = 0;
+        while let Some(place) = self.roster.turn(phase, turn) {
+            let call = self.roster.at(place);
+            if call.is_some_and(|call| call.is_abandoned()) {
+                self.retire(place);
+            } else {
+                turn += 1;
+            }
         }
     }
 

@@ -1,63 +1,46 @@
-//! A wake every 1 ms of absolute time: the kernel counts the periods, so nothing drifts and nothing is missed unseen.
+//! Periods of 1 ms of absolute time, so that nothing drifts and nothing is missed unseen.
 
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use nix::unistd::read;
+use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
 use crate::io::clock;
 
-/// A periodic timer.
+/// Counts the periods, and sleeps until one of them ends.
 #[derive(Debug)]
 pub(super) struct Pacer {
-    timer: TimerFd,
     start: Instant,
+    /// The start, on the kernel's monotonic clock.
+    zero: Duration,
     steps: u32,
 }
 
 impl Pacer {
-    /// A timer that is not running.
-    pub(super) fn new() -> Result<Self, Errno> {
-        Ok(Self {
-            timer: TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC)?,
-            start: clock::now(),
-            steps: 0,
-        })
-    }
-
     /// Begins to count periods from now.
-    pub(super) fn start(&mut self) -> Result<(), Errno> {
-        let period = TimeSpec::from(STEP);
-        self.start = clock::now();
-        self.steps = 0;
-        self.timer.set(
-            Expiration::IntervalDelayed(period, period),
-            TimerSetTimeFlags::empty(),
-        )
-    }
-
-    /// Stops the wakes.
-    pub(super) fn stop(&mut self) -> Result<(), Errno> {
-        self.timer.unset()
-    }
-
-    /// Waits for the end of the period that runs; gives how many have ended since the last wait. Zero after a signal.
-    pub(super) fn wait(&mut self) -> u64 {
-        let mut count = [0; 8];
-        match read(&self.timer, &mut count) {
-            Ok(8) => u64::from_ne_bytes(count),
-            _ => 0,
+    pub(super) fn start() -> Self {
+        let start = clock::now(); // first, so that nobody wakes before a period has ended
+        let zero = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("the kernel has the clock");
+        Self {
+            start,
+            zero: zero.into(),
+            steps: 0,
         }
     }
 
-    /// Whether more than so many periods have ended.
-    pub(super) fn is_behind(&self, periods: u64) -> bool {
-        let taken = u32::try_from(periods)
-            .unwrap_or(0)
-            .saturating_add(self.steps);
-        clock::now() >= self.start + STEP * taken.saturating_add(1)
+    /// Sleeps until so many periods have ended that were not taken yet, or a signal comes.
+    pub(super) fn sleep(&self, periods: usize) {
+        let after = u32::try_from(self.steps as usize + periods).unwrap_or(0);
+        let until = self.zero + STEP * after;
+        let flags = ClockNanosleepFlags::TIMER_ABSTIME;
+        // Whoever is woken too early sees that nothing is due, and sleeps again.
+        let _ = clock_nanosleep(ClockId::CLOCK_MONOTONIC, flags, &TimeSpec::from(until));
+    }
+
+    /// How many periods have ended that were not taken yet.
+    pub(super) fn ended(&self) -> u64 {
+        let ended = (clock::now() - self.start).as_nanos() / STEP.as_nanos();
+        u64::try_from(ended).map_or(0, |ended| ended.saturating_sub(u64::from(self.steps)))
     }
 
     /// Takes the next period; gives its phase and when it should have ended.
@@ -65,6 +48,7 @@ impl Pacer {
         self.steps += 1;
         if self.steps == REBASE {
             self.start += STEP * REBASE;
+            self.zero += STEP * REBASE;
             self.steps = 0;
         }
         let phase = self.steps as usize % PHASES;
@@ -82,9 +66,9 @@ impl Pacer {
     }
 }
 
-/// Wakes in a tick of 20 ms: a twentieth of the calls each, so that what leaves at once is little.
+/// A tick of 20 ms in parts, so that what leaves at once is little.
 pub(super) const PHASES: usize = 20;
-/// A wake.
+/// A period.
 pub(super) const STEP: Duration = Duration::from_millis(20 / PHASES as u64);
 /// Periods after which the origin moves, so that the count stays small; a multiple of the phases.
 const REBASE: u32 = PHASES as u32 * (1 << 16);

@@ -4,6 +4,7 @@ use std::sync::mpsc::sync_channel;
 use super::*;
 use crate::audio::{Codec, Law};
 use crate::io::media_socket::{self, PortPool};
+use crate::io::media_thread::roster::SHARE;
 use crate::io::media_thread::{CallMedia, EVENTS, Mode};
 use crate::rtp::packet::Packet;
 use crate::rtp::session::{self, Stream};
@@ -52,7 +53,6 @@ fn engine() -> (Engine, UdpSocket) {
     let (retired, _) = sync_channel(1);
     let mut engine = Engine::new(queue, retired, Arc::default(), 0).unwrap();
     engine.obey(Command::Add(call));
-    engine.pacer.start().unwrap();
     (engine, far)
 }
 
@@ -111,31 +111,41 @@ fn a_longer_stall_makes_no_burst_and_the_clock_goes_on() {
 }
 
 #[test]
-fn the_phases_are_loaded_alike() {
+fn a_phase_is_filled_before_another_is_opened() {
     let (mut engine, _far) = engine();
-    for id in 2..55 {
+    for id in 2..=2 * SHARE as u64 + 1 {
         engine.obey(Command::Add(call(id).0));
     }
-    let alike = |engine: &Engine| {
-        let load = engine.roster.load();
-        load.iter().sum::<usize>() == engine.roster.len()
-            && load.iter().max().unwrap() - load.iter().min().unwrap() <= 1
-    };
-    assert_eq!(engine.roster.len(), 54);
-    assert!(alike(&engine), "{:?}", engine.roster.load());
-    // Places and turns that were given back are given out again.
-    for id in (2..55).step_by(2) {
-        engine.obey(Command::Remove(id));
-    }
-    assert_eq!(engine.roster.len(), 27);
-    for id in 100..127 {
+    let mut load = engine.roster.load();
+    load.sort_unstable();
+    let [empty @ .., one, two, three] = load;
+    assert_eq!((empty, one), ([0; PHASES - 3], 1));
+    assert_eq!((two, three), (SHARE, SHARE));
+    // Who comes later takes the place of who left.
+    engine.obey(Command::Remove(3));
+    engine.obey(Command::Remove(SHARE as u64 + 3));
+    for id in 100..102 {
         engine.obey(Command::Add(call(id).0));
     }
-    assert!(alike(&engine), "{:?}", engine.roster.load());
-    for id in (1..55).step_by(2).chain(100..127) {
+    let open = engine.roster.load().into_iter().filter(|load| *load > 0);
+    assert_eq!(open.count(), 3);
+    for id in [1, 2, 100, 101] {
         let place = engine.roster.find(id).unwrap();
         assert_eq!(engine.roster.at(place).unwrap().id(), id);
     }
+}
+
+#[test]
+fn when_all_phases_are_full_they_are_loaded_alike() {
+    let (mut engine, _far) = engine();
+    let full = (SHARE * PHASES) as u64;
+    for id in 2..full + 8 {
+        engine.obey(Command::Add(call(id).0));
+    }
+    let load = engine.roster.load();
+    assert_eq!(load.iter().sum::<usize>(), engine.roster.len());
+    let (most, least) = (load.iter().max().unwrap(), load.iter().min().unwrap());
+    assert_eq!((*most, *least), (SHARE + 1, SHARE));
 }
 
 #[test]
@@ -143,4 +153,18 @@ fn a_call_begins_in_the_phase_that_comes_next() {
     let (mut engine, far) = engine();
     engine.wake(1);
     assert_eq!(timestamps(&far).len(), 1, "the first wake is its turn");
+}
+
+#[test]
+fn it_sleeps_over_phases_in_which_nobody_is_due() {
+    let (mut engine, far) = engine();
+    engine.wake(1);
+    for _ in 0..3 * PHASES {
+        engine.sleep();
+        let ended = engine.pacer.ended();
+        engine.wake(ended);
+    }
+    let counters = engine.counters.snapshot();
+    let seen = timestamps(&far).len() as u64;
+    assert!((8..).contains(&seen), "{seen} of {counters:?}");
 }
