@@ -4,6 +4,7 @@
 //! prompts need no network and sound even when the service is lost.
 
 mod active;
+mod ahead;
 mod link;
 mod speaker;
 

@@ -8,7 +8,7 @@ use crate::conversation::Failure;
 use crate::io::deepgram::cutter::Cutter;
 
 /// Frames of kept audio that are taken at once.
-pub(super) const SLICE: usize = 25;
+const SLICE: usize = 25;
 
 /// Where the audio of an utterance comes from.
 pub(super) enum Source {

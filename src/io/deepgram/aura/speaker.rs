@@ -1,6 +1,5 @@
 //! One call's voice: takes utterances in order, renders each whole before the next, fills the ring.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -8,7 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 
-use super::active::{Active, SLICE, Source, part};
+use super::active::{Active, Source, part};
+use super::ahead::Ahead;
 use super::link::{Link, LinkEvent};
 use super::{Say, Shared, VoiceEvent};
 use crate::audio::FRAME;
@@ -19,7 +19,6 @@ use crate::io::deepgram::cutter::{Cutter, Owner};
 use crate::io::deepgram::flush_budget::FlushBudget;
 use crate::io::deepgram::wire::{SpeakEvent, pieces};
 use crate::io::prompt_cache;
-use crate::io::rings::AgentFrame;
 use crate::io::transcode::{AgentAudio, Spoken};
 use crate::io::websocket::Received;
 use crate::ticket::CallId;
@@ -60,7 +59,7 @@ pub(super) struct Speaker {
     url: Result<String, Failure>,
     link: Link,
     budget: FlushBudget,
-    frames: VecDeque<AgentFrame>,
+    frames: Ahead,
     /// The epoch last seen in force.
     epoch: u32,
     active: Option<Active>,
@@ -97,7 +96,7 @@ impl Speaker {
             queue,
             nudge,
             url,
-            frames: VecDeque::new(),
+            frames: Ahead::default(),
             active: None,
             watchdog: Timer::after(CLEARING),
             opened: None,
@@ -158,16 +157,13 @@ impl Speaker {
     fn deliver(&mut self) {
         let full = self.frames.len() >= AHEAD;
         let now = clock::now();
-        while let Some(frame) = self.frames.front().copied() {
+        while let Some(frame) = self.frames.first() {
             if !self.agent.push(frame) {
                 break;
             }
-            self.frames.pop_front();
+            self.frames.pop();
             let start = self.sounding.unwrap_or(now).max(now);
             self.sounding = Some(start + FRAME);
-        }
-        if self.frames.is_empty() {
-            self.frames = VecDeque::new(); // most of a call is listening
         }
         if full && self.frames.len() < AHEAD {
             // Nothing was read meanwhile, so nothing can be late.
@@ -180,7 +176,7 @@ impl Speaker {
     async fn drop_stale(&mut self) {
         let epoch = self.agent.epoch();
         if std::mem::replace(&mut self.epoch, epoch) != epoch {
-            self.frames.retain(|frame| frame.epoch == epoch);
+            self.frames.keep(epoch);
             self.sounding = None;
         }
         let stale = |active: &mut Active| active.say.epoch != epoch;
@@ -426,10 +422,7 @@ impl Speaker {
 
     /// Makes ready for the wire what was spoken.
     async fn take(&mut self, spoken: Vec<Spoken>) {
-        if self.frames.capacity() == 0 {
-            self.frames.reserve_exact(KEPT_AHEAD + SLICE);
-        }
-        self.frames.extend(self.agent.encode(spoken).await);
+        self.frames.push(self.agent.encode(spoken).await);
     }
 
     /// All audio of the utterance at hand is there.
