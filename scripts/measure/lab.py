@@ -169,8 +169,15 @@ class Lab:
                               capture_output=True, text=True)
         return json.loads(told.stdout) if told.returncode == 0 else None
 
-    def until(self, what, holds):
-        end = time.monotonic() + self.patience_s
+    def connects_to_cloud(self):
+        """Whether a connection to the stand-in cloud is established, idle ones among them."""
+        address, port = HOST.split("."), 18901
+        cloud = "".join(f"{int(part):02X}" for part in reversed(address)) + f":{port:04X}"
+        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        return any(line.split()[2:4] == [cloud, "01"] for line in lines)
+
+    def until(self, what, holds, patience_s=None):
+        end = time.monotonic() + (patience_s or self.patience_s)
         while time.monotonic() < end:
             if self.gateway.poll() is not None:
                 self.fail("the gateway has ended")
