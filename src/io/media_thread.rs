@@ -44,6 +44,7 @@ mod engine;
 mod handover;
 mod pacer;
 mod prefetch;
+mod progress;
 mod protection;
 mod realtime;
 mod roster;

@@ -8,17 +8,17 @@ use tokio::sync::mpsc;
 
 use crate::audio::tone::Tone;
 use crate::audio::{Codec, FRAME_SAMPLES};
-use crate::conversation::UtteranceId;
 use crate::io::clock;
 use crate::io::media_socket::MediaPorts;
 use crate::io::recording::Tap;
-use crate::io::rings::{AgentFrame, AgentReader, CallerWriter, Frame, Item, RelayEnd};
+use crate::io::rings::{AgentReader, CallerWriter, Item, RelayEnd};
 use crate::io::srtp::Dropped;
 use crate::io::transcode::Looped;
 use crate::rtp::session::{Channel, Event, Outgoing, Session, Transmit, is_control};
 
 use super::arrival::{Arrival, Inlet};
 use super::handover::{handed, item, relayed};
+use super::progress::{Playing, Progress, next_frame};
 use super::protection::Protection;
 use super::watch::Watch;
 use super::{Change, MediaCounters, MediaEvent, Summary};
@@ -50,22 +50,6 @@ pub(super) enum Source {
     Echo,
     Tone(Box<Tone>),
     Looped(Looped),
-}
-
-/// The utterance whose last frame has not come yet.
-#[derive(Clone, Copy)]
-struct Playing {
-    utterance: UtteranceId,
-    epoch: u32,
-    dry: bool,
-}
-
-/// What a tick has to say about an utterance once its packet is gone.
-#[derive(Default)]
-struct Progress {
-    begun: Option<UtteranceId>,
-    ended: Option<UtteranceId>,
-    dry: Option<UtteranceId>,
 }
 
 impl Call {
@@ -357,6 +341,13 @@ impl Call {
                 self.count_relay(&next);
                 [Some(next), None]
             }
+            // It rings on. The assistant behind it is another, since the codec has changed meanwhile.
+            (Source::Tone(_) | Source::Looped(_), Source::Bridge { .. })
+                if self.parked.is_some() =>
+            {
+                self.playing = None;
+                [self.parked.replace(next), None]
+            }
             // Ring-back, and what follows it; the tone of a diagnostic has nothing parked and stays.
             (Source::Tone(_) | Source::Looped(_), Source::Relay(_)) if self.parked.is_some() => {
                 core::mem::swap(&mut self.source, &mut next);
@@ -447,50 +438,6 @@ impl Call {
         }
         (summary, events)
     }
-}
-
-/// The agent's next frame, if any; keeps account of the utterance it belongs to.
-fn next_frame(
-    agent: &mut AgentReader,
-    playing: &mut Option<Playing>,
-    progress: &mut Progress,
-) -> Option<Frame> {
-    while let Some(frame) = agent.pop() {
-        let AgentFrame {
-            epoch,
-            utterance,
-            last,
-            audio,
-        } = frame;
-        if playing.is_none_or(|playing| playing.utterance != utterance) {
-            progress.begun = Some(utterance);
-        }
-        *playing = (!last).then_some(Playing {
-            utterance,
-            epoch,
-            dry: false,
-        });
-        if last {
-            progress.ended = Some(utterance);
-        }
-        if !audio.bytes().is_empty() {
-            return Some(audio);
-        }
-        if progress.ended.is_some() {
-            break; // a bare end: what follows it waits a tick, so that both are told
-        }
-    }
-    if let Some(current) = playing {
-        if current.epoch != agent.epoch() {
-            *playing = None; // it was stopped
-        } else if progress.begun.is_none() {
-            if !current.dry {
-                progress.dry = Some(current.utterance);
-            }
-            current.dry = true;
-        }
-    }
-    None
 }
 
 /// Datagrams of one socket in one tick: 16 packets are 320 ms of speech, and a flood costs the others little.

@@ -257,3 +257,23 @@ async fn new_rings_close_the_old_ones() {
     echo.send(&speech(1), 0, 160, true).await;
     assert_eq!(echo.receive().await.5, speech(1));
 }
+
+#[tokio::test]
+async fn new_rings_while_it_rings_are_gone_on_with_afterwards() {
+    let (media, pool) = (start(), pool());
+    let (mut caller, _ear, mut voice, _playout) = bridge(&media, &pool).await;
+    media.play(1, Tone::milliwatt(Law::Mu)).unwrap();
+    let (writer, _reader) = rings::caller_ring();
+    let (mut next, reader, _playout) = rings::agent_ring();
+    media.bridge(1, writer, reader).unwrap();
+    let closed = timeout(PATIENCE, async {
+        while voice.room().await {
+            tokio::task::yield_now().await;
+        }
+    });
+    closed.await.expect("the old voice learns that it is over");
+    while caller.receive().await.5 == [Law::Mu.silence(); 160] {}
+    assert!(next.push(utterance(9, 1, true).next().unwrap()));
+    media.resume(1).unwrap();
+    assert_eq!(caller.event().await, MediaEvent::Playing(UtteranceId(9)));
+}
