@@ -17,7 +17,7 @@ HELD = ("/ports/in_use", "/media/calls", "/tasks/calls", "/tasks/runtime", "/tra
         "/transactions/server", "/transactions/client_invite", "/transactions/client", "/transactions/sessions",
         "/process/files")
 LONG_MINUTES = 10
-POOL_IDLE_S = 600   # the pool keeps an idle connection for 240 s, and looks as seldom as that
+POOL_IDLE_S = 600.0   # the pool keeps an idle connection for 240 s, and looks as seldom as that
 SLOPE_MAX_KIB_PER_MINUTE = 64   # of the second half: 4 MiB an hour, the noise of an allocator
 
 
@@ -50,13 +50,13 @@ def settle(lab, minutes):
     lab.until("silent", lambda status: not status["calls"] and not any(status["transactions"].values())
               and status["outbox"]["pending"] == 0)
     if minutes >= LONG_MINUTES:
-        lab.until("alone", lambda _: not lab.connects_to_cloud(), POOL_IDLE_S)
+        lab.until("alone", lambda _: not lab.connects_to_cloud())
     return held(lab)
 
 
 def run(at_once, minutes, tls=False):
     """Gives the figures; `wrong` says what is not as it was."""
-    Lab.patience_s = 180.0
+    Lab.patience_s = POOL_IDLE_S if minutes >= LONG_MINUTES else 180.0
     with Lab(tls=tls, settings={"calls": at_once + 100, "threads": 2}) as lab:
         # The first calls make what stays: pages, prepared statements, connections to the services.
         Sipp(lab, "load_rtp_stream.xml", "assistant").start(20, 10, 5, 20, 60).wait()

@@ -176,8 +176,8 @@ class Lab:
         lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
         return any(line.split()[2:4] == [cloud, "01"] for line in lines)
 
-    def until(self, what, holds, patience_s=None):
-        end = time.monotonic() + (patience_s or self.patience_s)
+    def until(self, what, holds):
+        end = time.monotonic() + self.patience_s
         while time.monotonic() < end:
             if self.gateway.poll() is not None:
                 self.fail("the gateway has ended")
