@@ -1,10 +1,10 @@
 //! The data plane: RTP at an absolute 20 ms pace on a thread of its own.
 //!
 //! A thread wakes on each millisecond in which calls are due and gives them their turn: each has one once in 20 ms, and
-//! no more than a few have theirs in the same, so that bursts stay small. In its turn a call takes what its socket holds, with the kernel's time of
-//! arrival, and says what is to be said. On that path nothing allocates, locks or logs. Calls come and go through a
-//! bounded queue of commands; what a call leaves behind is taken apart by one more thread, the attendant, which also
-//! says in the log what kept a media thread.
+//! no more than a few have theirs in the same, so that bursts stay small. In its turn a call takes what its socket
+//! holds, with the kernel's time of arrival, and says what is to be said. On that path nothing allocates, locks or
+//! logs. Calls come and go through a bounded queue of commands; what a call leaves behind is taken apart by one more
+//! thread, the attendant, which also says in the log what kept a media thread.
 //!
 //! ```text
 //!   MediaHandle --add/update/remove--> [commands] --> media thread --> [retired] --> attendant

@@ -12,7 +12,7 @@ const BANNED: [&str; 8] = [
     "util", "utils", "common", "helper", "helpers", "manager", "managers", "misc",
 ];
 
-/// A system call that no package wraps, and a test that counts allocations.
+/// A hint to the processor, a system call that no package wraps, and a test that counts allocations.
 const UNSAFE_FILES: [&str; 3] = [
     "src/io/media_thread/prefetch.rs",
     "src/io/media_thread/realtime.rs",

@@ -68,9 +68,7 @@ impl Engine {
     /// Carries calls until nobody can command any more.
     pub(super) fn run(&mut self) {
         while let Ok(command) = self.commands.recv() {
-            if self.is_idle() {
-                self.pacer = Pacer::start();
-            }
+            self.pacer = Pacer::start(); // the thread was idle
             self.obey(command);
             if self.is_idle() {
                 continue;
@@ -103,6 +101,9 @@ impl Engine {
     /// Sleeps until somebody is due. Commands and control ports wait for it too, a frame at most.
     fn sleep(&mut self) {
         let empty = self.roster.empty(self.pacer.next_phase());
+        if empty > 0 {
+            self.wake_readers(); // nobody else comes soon
+        }
         self.pacer.sleep(empty + 1);
         for _ in 0..self.pacer.ended().min(empty as u64) {
             self.pacer.step();
@@ -131,9 +132,6 @@ impl Engine {
             if phase % GATHER == GATHER - 1 {
                 self.wake_readers();
             }
-        }
-        if self.roster.empty(self.pacer.next_phase()) > 0 {
-            self.wake_readers(); // nobody else comes soon
         }
         if let Some(stall) = stall {
             self.counters.count_stall(stall.late);
