@@ -64,6 +64,12 @@ pub struct Counters {
 }
 
 impl Counters {
+    fn count_job(&self, took: u64) {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        self.busy_micros.fetch_add(took, Ordering::Relaxed);
+        self.longest_micros.fetch_max(took, Ordering::Relaxed);
+    }
+
     fn count_undecodable(&self, packets: u64) {
         self.undecodable.fetch_add(packets, Ordering::Relaxed);
     }
@@ -96,10 +102,9 @@ impl Transcoder {
         let counters = Arc::new(Counters::default());
         let threads = (0..settings.threads.max(1)).map(|number| {
             let (jobs, queue) = mpsc::channel(JOBS);
-            let counters = Arc::clone(&counters);
             thread::Builder::new()
                 .name(format!("transcode-{number}"))
-                .spawn(move || work(queue, &counters))
+                .spawn(move || work(queue))
                 .map(|_| jobs)
         });
         let threads = threads.collect::<std::io::Result<_>>()?;
@@ -133,9 +138,10 @@ impl Transcoder {
         let tone = tones.find(|tone| tone.is(codec, sound))?.clone();
         let (filled, complexity) = (tone.clone(), self.shared.settings.complexity);
         if tone.begin() {
-            let (job, _) = job(move || filled.fill(complexity));
+            let place = self.place();
+            let (job, _) = place.job(move || filled.fill(complexity));
             // When the queue is full the next call tries again.
-            if self.place().jobs.try_send(job).is_err() {
+            if place.jobs.try_send(job).is_err() {
                 tone.give_up();
             }
         }
@@ -188,38 +194,42 @@ impl Place {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> oneshot::Receiver<T> {
-        let (job, answer) = job(work);
+        let (job, answer) = self.job(work);
         if let Some(permit) = self.room().await {
             permit.send(job);
         }
         answer
     }
+
+    /// Work, and where its result will be. It is counted when its result is there, and does not take its thread
+    /// along when it breaks.
+    fn job<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> (Job, oneshot::Receiver<T>) {
+        let (sender, answer) = oneshot::channel();
+        let counters = Arc::clone(&self.counters);
+        let job = Box::new(move || {
+            let start = clock::now();
+            let result = catch_unwind(AssertUnwindSafe(work));
+            counters.count_job(micros(clock::now().saturating_duration_since(start)));
+            match result {
+                // Nobody waits when the call is over.
+                Ok(result) => drop(sender.send(result)),
+                Err(_) => {
+                    counters.broken.fetch_add(1, Ordering::Relaxed);
+                    log::error!("a codec broke");
+                }
+            }
+        });
+        (job, answer)
+    }
 }
 
-/// Work, and where its result will be.
-fn job<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> (Job, oneshot::Receiver<T>) {
-    let (sender, answer) = oneshot::channel();
-    let job = Box::new(move || {
-        // Nobody waits when the call is over.
-        let _ = sender.send(work());
-    });
-    (job, answer)
-}
-
-/// One thread: does what comes, and outlives what breaks.
-fn work(mut queue: mpsc::Receiver<Job>, counters: &Counters) {
+/// One thread: does what comes.
+fn work(mut queue: mpsc::Receiver<Job>) {
     while let Some(job) = queue.blocking_recv() {
-        let start = clock::now();
-        if catch_unwind(AssertUnwindSafe(job)).is_err() {
-            counters.broken.fetch_add(1, Ordering::Relaxed);
-            log::error!("a codec broke");
-        }
-        let took = micros(clock::now().saturating_duration_since(start));
-        counters.jobs.fetch_add(1, Ordering::Relaxed);
-        counters.busy_micros.fetch_add(took, Ordering::Relaxed);
-        counters.longest_micros.fetch_max(took, Ordering::Relaxed);
+        job();
     }
 }
 

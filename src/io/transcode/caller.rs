@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::{Decoder, Place, Transcoder, job};
+use super::{Decoder, Place, Transcoder};
 use crate::audio::speech_format::{SpeechFormat, linear};
 use crate::audio::{Codec, Law};
 use crate::io::attention::Attention;
@@ -129,7 +129,7 @@ impl Decoding {
         let items = core::mem::take(&mut self.items);
         let counters = self.place.counters.clone();
         let mut attention = self.attention.take();
-        let (job, answer) = job(move || {
+        let (job, answer) = self.place.job(move || {
             let mut samples = Vec::new();
             let before = decoder.undecodable();
             for item in items.iter() {
