@@ -14,8 +14,22 @@ const LAW: Law = Law::Mu;
 pub(crate) struct Heard {
     pub(crate) samples: Vec<i16>,
     pub(crate) statistics: Statistics,
-    /// From the first audible packet's arrival until its audio was handed over.
-    pub(crate) delay: Option<Duration>,
+    /// When each packet came, if it did.
+    arrived: Vec<Option<Instant>>,
+    /// When each frame was handed over.
+    ticks: Vec<Instant>,
+}
+
+impl Heard {
+    /// From a packet's arrival until its audio was handed over; nothing when it was not heard as it was said.
+    pub(crate) fn delay(&self, number: usize, frame: &[i16]) -> Option<Duration> {
+        let arrived = (*self.arrived.get(number)?)?;
+        let wire = |sample: &i16| LAW.decode(LAW.encode(*sample));
+        let said: Vec<i16> = frame.iter().map(wire).collect();
+        let mut heard = self.samples.chunks_exact(FRAME_SAMPLES).zip(&self.ticks);
+        let (_, tick) = heard.find(|(heard, tick)| **tick >= arrived && **heard == *said)?;
+        Some(*tick - arrived)
+    }
 }
 
 /// Which of so many packets the network loses: for those who conceal otherwise.
@@ -37,9 +51,8 @@ pub(crate) fn pass(audio: &[i16], spec: Spec, phase: Duration, start: Instant) -
     let mut session = session(start);
     let mut network = Network::new(spec, spec.seed, start);
     let frames: Vec<&[i16]> = audio.chunks_exact(FRAME_SAMPLES).collect();
-    let audible = |frame: &[i16]| frame.iter().any(|sample| sample.abs() > 200);
-    let first = frames.iter().position(|frame| audible(frame));
-    let (mut samples, mut arrived, mut delay) = (Vec::new(), None, None);
+    let (mut samples, mut ticks) = (Vec::new(), Vec::new());
+    let mut arrived = vec![None; frames.len()];
     let mut buffer = [0; MAX_PACKET];
     for number in 0..frames.len() + TAIL {
         let now = start + FRAME * u32::try_from(number).expect("a short line");
@@ -52,9 +65,7 @@ pub(crate) fn pass(audio: &[i16], spec: Spec, phase: Duration, start: Instant) -
         while let Some(due) = network.poll_timeout().filter(|due| *due <= tick) {
             if let Some((number, bytes)) = network.poll(due) {
                 session.handle_rtp(&bytes, far(), due);
-                if Some(number) == first {
-                    arrived = Some(due);
-                }
+                arrived[number] = Some(due);
             }
         }
         session.tick(Outgoing::Nothing, tick);
@@ -62,15 +73,14 @@ pub(crate) fn pass(audio: &[i16], spec: Spec, phase: Duration, start: Instant) -
         while let Some(received) = session.poll_frame(&mut buffer, tick) {
             let frame = buffer[..received.len].iter().map(|code| LAW.decode(*code));
             samples.extend(frame);
-            if delay.is_none() && audible(&samples[samples.len() - received.len..]) {
-                delay = arrived.map(|arrived| tick - arrived);
-            }
+            ticks.push(tick);
         }
     }
     Heard {
         samples,
         statistics: session.statistics(),
-        delay,
+        arrived,
+        ticks,
     }
 }
 
