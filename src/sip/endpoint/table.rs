@@ -127,7 +127,8 @@ impl Entry {
 /// The transactions of an endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    entries: HashMap<TransactionId, Entry>,
+    /// Boxed: when the table outgrows itself everybody waits until all of it has moved.
+    entries: HashMap<TransactionId, Box<Entry>>,
     by_key: HashMap<Key, TransactionId>,
     by_merge_key: HashMap<Bytes, TransactionId>,
     /// Only of streams: those that a lost connection concerns.
@@ -147,7 +148,7 @@ impl Table {
             self.by_connection.entry(entry.flow).or_default().insert(id);
         }
         self.kinds[entry.kind()] += 1;
-        self.entries.insert(id, entry);
+        self.entries.insert(id, Box::new(entry));
         id
     }
 
@@ -168,11 +169,11 @@ impl Table {
     }
 
     pub(super) fn get(&self, id: TransactionId) -> Option<&Entry> {
-        self.entries.get(&id)
+        self.entries.get(&id).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, id: TransactionId) -> Option<&mut Entry> {
-        self.entries.get_mut(&id)
+        self.entries.get_mut(&id).map(Box::as_mut)
     }
 
     /// To be called after every change of a machine: moves its deadline, forgets it when over.
