@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::schema::{civil, micros};
 use crate::ticket::{
@@ -203,60 +203,58 @@ pub(super) fn insert(connection: &Connection, call: i64, entry: &Entry) -> rusql
     let sent = columns.sound.and_then(|sound| sound.sent);
     let round_trip = columns.sound.and_then(|sound| sound.round_trip);
     let levels = columns.sound.and_then(|sound| sound.levels);
+    // By position, in the table's order: names would be searched for with each row.
     let mut insert = connection.prepare_cached(
         "INSERT INTO entries VALUES (
-            :call, (SELECT coalesce(max(seq), 0) + 1 FROM entries WHERE call = :call),
-            :kind, :at, :started, :sip_call_id, :caller, :caller_name, :dialled, :speaker, :text,
-            :interrupted, :article, :title, :url, :address, :confirmed, :reason, :outcome,
-            :turn, :passages, :first_token, :first_clause, :first_audio, :first_packet,
-            :number, :asserted_by, :diverted_from, :provider_call, :verification,
-            :mos, :loss, :jitter, :sent_mos, :sent_loss, :sent_jitter, :round_trip,
-            :speech_dbm0, :noise_dbm0, :clipped, :silent, :gaps, :gaps_length)",
+            ?1, (SELECT coalesce(max(seq), 0) + 1 FROM entries WHERE call = ?1),
+            ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+            ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29,
+            ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42)",
     )?;
-    let written = insert.execute(named_params! {
-        ":call": call,
-        ":kind": columns.kind,
-        ":at": columns.at,
-        ":started": columns.started,
-        ":sip_call_id": columns.sip_call_id,
-        ":caller": columns.caller,
-        ":caller_name": columns.caller_name,
-        ":dialled": columns.dialled,
-        ":speaker": columns.speaker,
-        ":text": columns.text,
-        ":interrupted": columns.interrupted,
-        ":article": columns.article,
-        ":title": columns.title,
-        ":url": columns.url,
-        ":address": columns.address,
-        ":confirmed": columns.confirmed,
-        ":reason": columns.reason,
-        ":outcome": columns.outcome,
-        ":turn": columns.turn.map(|turn| turn.turn),
-        ":passages": ledger.passages.map(span),
-        ":first_token": ledger.first_token.map(span),
-        ":first_clause": ledger.first_clause.map(span),
-        ":first_audio": ledger.first_audio.map(span),
-        ":first_packet": ledger.first_packet.map(span),
-        ":number": columns.identity.map(|identity| &identity.number),
-        ":asserted_by": columns.identity.map(|identity| &identity.asserted_by),
-        ":diverted_from": columns.identity.map(|identity| &identity.diverted_from),
-        ":provider_call": columns.identity.map(|identity| &identity.provider_call),
-        ":verification": columns.identity.map(|identity| &identity.verification),
-        ":mos": heard.map(|heard| heard.mos),
-        ":loss": heard.map(|heard| heard.loss),
-        ":jitter": heard.map(|heard| span(heard.jitter)),
-        ":sent_mos": sent.map(|sent| sent.mos),
-        ":sent_loss": sent.map(|sent| sent.loss),
-        ":sent_jitter": sent.map(|sent| span(sent.jitter)),
-        ":round_trip": round_trip.map(span),
-        ":speech_dbm0": levels.map(|levels| levels.speech_dbm0),
-        ":noise_dbm0": levels.map(|levels| levels.noise_dbm0),
-        ":clipped": levels.map(|levels| levels.clipped),
-        ":silent": levels.map(|levels| levels.silent),
-        ":gaps": columns.sound.map(|sound| sound.gaps),
-        ":gaps_length": columns.sound.map(|sound| span(sound.gaps_length)),
-    });
+    let written = insert.execute(params![
+        call,
+        columns.kind,
+        columns.at,
+        columns.started,
+        columns.sip_call_id,
+        columns.caller,
+        columns.caller_name,
+        columns.dialled,
+        columns.speaker,
+        columns.text,
+        columns.interrupted,
+        columns.article,
+        columns.title,
+        columns.url,
+        columns.address,
+        columns.confirmed,
+        columns.reason,
+        columns.outcome,
+        columns.turn.map(|turn| turn.turn),
+        ledger.passages.map(span),
+        ledger.first_token.map(span),
+        ledger.first_clause.map(span),
+        ledger.first_audio.map(span),
+        ledger.first_packet.map(span),
+        columns.identity.map(|identity| &identity.number),
+        columns.identity.map(|identity| &identity.asserted_by),
+        columns.identity.map(|identity| &identity.diverted_from),
+        columns.identity.map(|identity| &identity.provider_call),
+        columns.identity.map(|identity| &identity.verification),
+        heard.map(|heard| heard.mos),
+        heard.map(|heard| heard.loss),
+        heard.map(|heard| span(heard.jitter)),
+        sent.map(|sent| sent.mos),
+        sent.map(|sent| sent.loss),
+        sent.map(|sent| span(sent.jitter)),
+        round_trip.map(span),
+        levels.map(|levels| levels.speech_dbm0),
+        levels.map(|levels| levels.noise_dbm0),
+        levels.map(|levels| levels.clipped),
+        levels.map(|levels| levels.silent),
+        columns.sound.map(|sound| sound.gaps),
+        columns.sound.map(|sound| span(sound.gaps_length)),
+    ]);
     written.map(drop)
 }
 
