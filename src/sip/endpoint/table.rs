@@ -1,6 +1,6 @@
 //! All running transactions, by id, by key, by connection and by deadline.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -125,12 +125,15 @@ impl Entry {
 }
 
 /// The transactions of an endpoint.
+///
+/// Those of half a minute stay, tens of thousands when it is busy. Trees, because everybody waits
+/// while a hash table that has outgrown itself moves all it holds.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    /// Boxed: when the table outgrows itself everybody waits until all of it has moved.
-    entries: HashMap<TransactionId, Box<Entry>>,
-    by_key: HashMap<Key, TransactionId>,
-    by_merge_key: HashMap<Bytes, TransactionId>,
+    /// Boxed: a node of the tree holds eleven.
+    entries: BTreeMap<TransactionId, Box<Entry>>,
+    by_key: BTreeMap<Key, TransactionId>,
+    by_merge_key: BTreeMap<Bytes, TransactionId>,
     /// Only of streams: those that a lost connection concerns.
     by_connection: HashMap<Flow, BTreeSet<TransactionId>>,
     deadlines: BTreeSet<(Instant, TransactionId)>,

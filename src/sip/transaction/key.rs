@@ -8,7 +8,7 @@ use crate::sip::message::{Method, Request, Response};
 ///
 /// ACK has the key of its INVITE. CANCEL has a key of its own; [`Key::cancelled`] gives that of
 /// the transaction it cancels.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(Bytes);
 
 impl Key {
