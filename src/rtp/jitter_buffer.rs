@@ -356,6 +356,13 @@ impl JitterBuffer {
         }
     }
 
+    /// The memory that a frame which follows the newest is stored in.
+    #[must_use]
+    pub fn room(&self) -> (&[u8], &u64) {
+        let end = self.playout.end();
+        self.ring.room(&self.bytes[..], end, FRAME_SAMPLES)
+    }
+
     /// What is to be read next is there.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -222,6 +222,13 @@ impl Session {
         next.is_some_and(|next| next > now + EARLY) && self.buffer.is_ready()
     }
 
+    /// The memory that the next packet is stored in, if all goes well. Of many calls the processor's caches hold none,
+    /// since a second of audio goes by until it is used again.
+    #[must_use]
+    pub fn room(&self) -> (&[u8], &u64) {
+        self.buffer.room()
+    }
+
     fn handle_audio(&mut self, packet: &Packet<'_>, order: Order, now: Instant) {
         self.newest = matches!(order, Order::Newest { .. }).then_some(now);
         if let Some(source) = &mut self.source {

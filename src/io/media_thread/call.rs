@@ -18,6 +18,7 @@ use crate::rtp::session::{Channel, Event, Outgoing, Session, Transmit, is_contro
 
 use super::arrival::{Arrival, Inlet};
 use super::handover::{handed, item, relayed};
+use super::prefetch::prefetch;
 use super::progress::{Playing, Progress, next_frame};
 use super::protection::Protection;
 use super::watch::Watch;
@@ -82,6 +83,9 @@ impl Call {
 
     /// Takes what the RTP socket holds, [`BUDGET`] datagrams at most; the rest waits for the next tick.
     pub(super) fn receive_rtp(&mut self, inlet: &mut Inlet, counters: &MediaCounters) {
+        let (audio, presence) = self.session.room();
+        prefetch(audio); // it comes while the kernel works
+        prefetch(presence);
         for _ in 0..BUDGET {
             let Some(Arrival { length, from, at }) = inlet.take(&self.ports.rtp) else {
                 break;

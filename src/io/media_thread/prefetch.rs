@@ -8,9 +8,9 @@
 
 /// Brings what a value consists of into the processor's caches, not what it points to. Where the processor is none of
 /// those known here it does nothing.
-pub(super) fn prefetch<T>(value: &T) {
+pub(super) fn prefetch<T: ?Sized>(value: &T) {
     let first = core::ptr::from_ref(value).cast::<i8>();
-    for line in (0..size_of::<T>()).step_by(LINE) {
+    for line in (0..size_of_val(value)).step_by(LINE) {
         fetch(first.wrapping_add(line));
     }
 }

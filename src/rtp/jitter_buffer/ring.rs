@@ -38,6 +38,18 @@ impl Ring {
         new
     }
 
+    /// Where so many samples from a place on would be stored, as far as they stand together, and the first word of
+    /// their presence.
+    pub(super) fn room<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        place: u64,
+        length: usize,
+    ) -> (&'a [u8], &'a u64) {
+        let [run, _] = runs(place, length);
+        (&bytes[run], &self.present[index(place) / WORD])
+    }
+
     pub(super) fn has(&self, place: u64) -> bool {
         let index = index(place);
         self.present[index / WORD] >> (index % WORD) & 1 == 1

@@ -82,3 +82,16 @@ fn the_whole_of_it_is_taken_around_its_end() {
     assert_eq!(taken, payload);
     assert_eq!(ring.run(5000, CAPACITY), (false, CAPACITY));
 }
+
+#[test]
+fn what_follows_is_stored_in_the_room_that_was_told() {
+    let mut ring = Ring::new();
+    let mut bytes = vec![0; CAPACITY];
+    for (place, together) in [(0, 160), (5 * CAPACITY as u64 - 40, 40)] {
+        assert_eq!(ring.room(&bytes, place, 160), (&[0; 160][..together], &0));
+        ring.write(&mut bytes, place, &[7; 160]);
+        let (audio, presence) = ring.room(&bytes, place, 160);
+        assert_eq!(audio, &[7; 160][..together]);
+        assert_ne!(*presence, 0);
+    }
+}
