@@ -150,8 +150,8 @@ pub enum MediaEvent {
 /// A call's media in numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// Of the RTP session.
-    pub session: Statistics,
+    /// Of the RTP session. Boxed: they are filled in at the end, and a call's turn is not to fetch them.
+    pub session: Box<Statistics>,
     /// Gaps inside utterances.
     pub underruns: u64,
     /// Frames of silence sent in these gaps.

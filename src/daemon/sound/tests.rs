@@ -23,7 +23,7 @@ fn summary() -> Summary {
         ..Statistics::default()
     };
     Summary {
-        session,
+        session: Box::new(session),
         ..Summary::default()
     }
 }

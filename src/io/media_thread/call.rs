@@ -176,7 +176,7 @@ impl Call {
             Outgoing::Comfort | Outgoing::Echo | Outgoing::Nothing => 0,
         };
         self.session.tick(outgoing, now);
-        self.transmit(buffer, counters, ideal);
+        self.transmit(buffer, counters, (now, ideal));
         self.hand_over(buffer, &frame[..said], now);
         self.tell_progress(&progress, counters);
         self.tell_session_events(counters);
@@ -239,12 +239,13 @@ impl Call {
         }
     }
 
-    fn transmit(&mut self, buffer: &mut [u8], counters: &MediaCounters, ideal: Instant) {
-        loop {
-            let now = clock::now();
-            let Some(transmit) = self.session.poll_transmit(buffer, now) else {
-                return;
-            };
+    fn transmit(
+        &mut self,
+        buffer: &mut [u8],
+        counters: &MediaCounters,
+        (now, ideal): (Instant, Instant),
+    ) {
+        while let Some(transmit) = self.session.poll_transmit(buffer, now) {
             let sealed = self.protection.seal(transmit.channel, buffer, transmit.len);
             let Some(length) = sealed else {
                 counters.count_send_error();
@@ -432,7 +433,7 @@ impl Call {
             ..
         } = *self;
         ports.release(clock::now());
-        summary.session = session.statistics();
+        *summary.session = session.statistics();
         for source in parked.as_deref().into_iter().chain([&source]) {
             match source {
                 Source::Bridge { caller, .. } => summary.caller_frames_dropped = caller.dropped(),
