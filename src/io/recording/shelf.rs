@@ -45,6 +45,8 @@ pub(super) fn tidy(settings: &Settings, written: &[PathBuf], now: SystemTime) ->
                 size -= file.size;
                 deleted += 1;
             }
+            // Somebody else was faster: it takes no room either way.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => size -= file.size,
             Err(error) => log::error!("an old recording is not deleted: {error}"),
         }
     }

@@ -25,14 +25,18 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut desk = Self {
-            dir,
-            recorder: None,
-        };
+        let mut desk = Self::unattended();
         let recorder = Recorder::start(desk.settings()).unwrap();
         desk.recorder = Some(recorder);
         desk
+    }
+
+    /// Nobody tidies the folder.
+    fn unattended() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            recorder: None,
+        }
     }
 
     fn settings(&self) -> Settings {
@@ -331,11 +335,12 @@ fn a_full_disk_is_told_and_leaves_what_was_there() {
 
 #[test]
 fn old_files_and_the_oldest_of_too_many_are_deleted_and_others_left_alone() {
-    let desk = Desk::new();
+    let desk = Desk::unattended();
     let settings = Settings {
         size_max: 2_500,
         ..desk.settings()
     };
+    fs::create_dir(&settings.folder).unwrap();
     let now = clock::wallclock();
     let file = |name: &str, age: u64| {
         let path = settings.folder.join(name);
