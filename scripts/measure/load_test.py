@@ -16,7 +16,7 @@ SCENARIO = "load_rtp_stream.xml"
 USERS = {"echo": "echo", "tone": "tone", "assistant": "assistant", "assistant-tls": "assistant"}
 RAMP_PER_S = 20     # new calls a second while a level is built up
 SETTLE_S = 3        # from the last call to the first look
-FIRST_CALL_S = 6
+FIRST_CALL_S = 6    # how long the call before all others lasts
 
 
 def rounded(value, digits=3):
