@@ -102,7 +102,6 @@ impl Concealer {
         let quarter = pitch / 4;
         let (step, silent) = (STEP * self.scale, SILENT_AFTER * self.scale);
         if loss.made >= silent {
-            loss.made += 1;
             return 0.0;
         }
         if loss.made.is_multiple_of(step) && loss.made > 0 && loss.cycle.periods < PERIODS {
