@@ -120,8 +120,9 @@ const ONE_OF: usize = 200;
 const BUCKETS: usize = 201;
 /// Packets until the distribution is believed.
 const ENOUGH: usize = 50;
-/// Milliseconds that packets may come apart before anything is known.
-const FIRST_MS: i32 = 20;
+/// Milliseconds that packets may come apart before anything is known: what ticks and arrivals waver. On an uneven
+/// network the first that comes later leaves a gap, and is waited for from then on.
+const FIRST_MS: i32 = 1;
 /// The window is looked through each so many packets, and at once when one falls outside.
 const LOOK_EVERY: u32 = 10;
 

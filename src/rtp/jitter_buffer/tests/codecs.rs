@@ -37,8 +37,7 @@ fn a_lost_packet_of_opus_is_told_before_the_next() {
         }
         heard.push(tick(&mut buffer, now + 600));
     }
-    assert_eq!(heard[0], [(0, 960, Played::Silence)]);
-    for (number, parts) in heard[1..].iter().enumerate() {
+    for (number, parts) in heard.iter().enumerate() {
         let expected = match number {
             6 => (0, 960, Played::Lost),
             _ => (50 + number, 960, Played::Audio),
@@ -106,7 +105,7 @@ fn a_frame_of_g722_is_whole_or_lost() {
         }
         heard.extend(tick(&mut buffer, now + 100));
     }
-    for (number, part) in heard[1..].iter().enumerate() {
+    for (number, part) in heard.iter().enumerate() {
         let expected = match number {
             12 => (0, 160, Played::Lost),
             _ => (160, 160, Played::Audio),
