@@ -258,8 +258,7 @@ impl JitterBuffer {
                 self.suppressed = opus_packet::is_silence(payload);
                 self.given = self.given.min(place.max(self.playout.read().unwrap_or(0)));
             }
-            self.packets
-                .write(&mut self.bytes[..], place, ticks, payload)
+            self.packets.write(&mut self.bytes, place, ticks, payload)
         } else {
             self.ring.write(&mut self.bytes[..], place, payload)
         };
@@ -319,7 +318,7 @@ impl JitterBuffer {
         self.gap_since = None;
         let mut chunk = if self.codec == Codec::Opus {
             self.packets.discard_before(read);
-            self.packets.take(&self.bytes[..], buffer)?
+            self.packets.take(&self.bytes, buffer)?
         } else {
             let packet = usize::try_from(self.playout.packet()).unwrap_or(FRAME_SAMPLES);
             let most = buffer.len().min(packet);

@@ -64,7 +64,7 @@ impl JitterBuffer {
         self.packets.discard_before(window.from);
         let next = self.packets.next().filter(|next| *next < window.until);
         if let Some(next) = next.filter(|next| *next <= self.given) {
-            let chunk = self.packets.take(&self.bytes[..], buffer)?;
+            let chunk = self.packets.take(&self.bytes, buffer)?;
             self.given = self.given.max(next + u64::from(chunk.ticks));
             self.missed = 0;
             return Some(Part {

@@ -31,6 +31,8 @@ fn what_is_too_much_pushes_the_oldest_out() {
         left.push(chunk.position / 960);
     }
     assert!(left.len() >= 5 && left.last() == Some(&19), "{left:?}");
+    assert!(!packets.write(&mut bytes, 0, 0, &[1; 3]), "no duration");
+    assert!(!packets.write(&mut bytes, 0, 960, &[1; CAPACITY + 1]));
     for number in 0..200u64 {
         packets.write(&mut bytes, number * 240, 240, &[1; 3]);
     }
