@@ -227,6 +227,7 @@ impl ModelLeg {
         {
             return event;
         }
+        self.reply = None; // all has been said: its queue need not stay until the next
         pending().await
     }
 }

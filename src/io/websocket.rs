@@ -20,8 +20,9 @@ use crate::conversation::Failure;
 
 /// A write that makes no progress for this long means a dead connection.
 const WRITE_PATIENCE: Duration = Duration::from_secs(1);
-/// Read buffer: two sockets a call must fit its memory. Longer messages grow it while they pass.
-const READ_BUFFER: usize = 2 * 1024;
+/// Read at once: two sockets a call must fit its memory, and a buffer is used again from its beginning, instead of
+/// growing, where little of the next message is in it. Longer messages grow it while they pass.
+const READ_BUFFER: usize = 1024;
 /// What may wait to be written: the longest text the voice accepts, several times over. When full
 /// the write fails and the connection is given up.
 const WRITE_BUFFER: usize = 64 * 1024;
