@@ -67,6 +67,10 @@ fn lines_come_and_go_while_a_call_goes_on() {
     });
     let second = report(from_neighbour(&lab, 7, "pause 1 s; hang up"));
     assert_eq!(second["ok"], true, "{second:#}\n{}", lab.log());
+    lab.until("the first call is there alone", PATIENCE, |lab| {
+        let calls = &lab.status()["calls"];
+        (calls.as_array().is_some_and(|calls| calls.len() == 1)).then_some(())
+    });
 
     // The running call's own line goes: it may end its call, and begin none.
     lab.set_lines(&[&two]);
