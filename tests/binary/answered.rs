@@ -225,9 +225,9 @@ fn the_echo_returns_a_file_of_sipp_sample_for_sample() {
     let (phone, gateway) = (lab.neighbour(3).to_string(), lab.ip.to_string());
     let capture = Capture::start(&lab, &format!("host {phone}"));
     let path = path.to_str().expect("a path in UTF-8");
-    sipp::sipp(&lab, 3, &["-sf", path, "-m", "1", "-mp", "30000"]);
+    sipp::one_call(&lab, path);
     let capture = capture.finish();
-    let streams = sipp::audio(&capture, &[30_000]);
+    let streams = sipp::audio(&capture, &[sipp::MEDIA_PORT]);
     let came = streams.get(&gateway).map(Vec::as_slice).unwrap_or_default();
     let went = streams.get(&phone).map(Vec::as_slice).unwrap_or_default();
     assert!(

@@ -37,6 +37,15 @@ pub fn sipp(lab: &Lab, host: u8, arguments: &[&str]) -> String {
     text
 }
 
+/// Where SIPp has its audio in [`one_call`]: outside of baresip's ports, which it takes on every address.
+pub const MEDIA_PORT: u16 = 31_000;
+
+/// Runs one call of a scenario with audio, as [`sipp`], from the third host.
+pub fn one_call(lab: &Lab, scenario: &str) {
+    let port = MEDIA_PORT.to_string();
+    sipp(lab, 3, &["-sf", scenario, "-m", "1", "-mp", &port]);
+}
+
 fn errors(lab: &Lab) -> String {
     let files = std::fs::read_dir(lab.dir.path()).expect("the laboratory's folder");
     let logs = files.flatten().map(|file| file.path());

@@ -58,7 +58,7 @@ fn a_fax_machine_is_refused_with_a_reason_and_a_ticket() {
     let lab = Lab::start(&[]);
     let words = [("REASON_WORDS", "takes no fax")];
     let path = scenario(&lab, UNTIL_BYE, &sound(&CALLING), &words);
-    sipp::sipp(&lab, 3, &["-sf", &path, "-m", "1", "-mp", "30000"]);
+    sipp::one_call(&lab, &path);
     lab.is_idle(PATIENCE);
     let tickets = lab.tickets_are(1, PATIENCE);
     let told = contents(&tickets[0]);
@@ -87,7 +87,7 @@ fn a_fax_machine_is_connected_with_the_fax() {
     let _fax = Process::start("sipp", &arguments, &log);
     let words = [("sip:echo@", "sip:assistant@"), ("\"4000\"", "\"9000\"")];
     let path = scenario(&lab, THEN_BYE, &sound(&CALLING), &words);
-    sipp::sipp(&lab, 3, &["-sf", &path, "-m", "1", "-mp", "30000"]);
+    sipp::one_call(&lab, &path);
     lab.is_idle(PATIENCE);
     let tickets = lab.tickets_are(1, PATIENCE);
     let told = contents(&tickets[0]);
@@ -101,7 +101,7 @@ fn keys_are_heard_where_they_cannot_be_sent() {
     let keys = sound(&[(&[], 3_000), (&[941.0, 1_336.0], 120), (&[], 2_000)]);
     let words = [("sip:echo@", "sip:assistant@"), ("\"4000\"", "\"5000\"")];
     let path = scenario(&lab, THEN_BYE, &keys, &words);
-    sipp::sipp(&lab, 3, &["-sf", &path, "-m", "1", "-mp", "30000"]);
+    sipp::one_call(&lab, &path);
     lab.is_idle(PATIENCE);
     let tickets = lab.tickets_are(1, PATIENCE);
     let told = contents(&tickets[0]);
@@ -114,6 +114,6 @@ fn busy_tone_ends_the_call() {
     let busy = sound(&[(&[425.0], 500), (&[], 500)]);
     let words = [("REASON_WORDS", "busy tone")];
     let path = scenario(&lab, UNTIL_BYE, &busy, &words);
-    sipp::sipp(&lab, 3, &["-sf", &path, "-m", "1", "-mp", "30000"]);
+    sipp::one_call(&lab, &path);
     lab.is_idle(PATIENCE);
 }
